@@ -1,0 +1,2 @@
+# `cmake --install` and find_package(vggroove).
+include(GNUInstallDirs)

@@ -1,0 +1,33 @@
+# What every target of ours shares: warnings as errors, include root, sanitizers.
+
+add_library(vggroove_flags INTERFACE)
+target_compile_options(vggroove_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Werror)
+if(VGGROOVE_SANITIZE)
+  target_compile_options(vggroove_flags INTERFACE -fsanitize=${VGGROOVE_SANITIZE} -fno-omit-frame-pointer -g
+    -fno-sanitize-recover=all)
+  target_link_options(vggroove_flags INTERFACE -fsanitize=${VGGROOVE_SANITIZE})
+endif()
+
+# vggroove_part(NAME): one part of the program (base, weights, engine, ...) as a static library
+# vggroove_NAME, exported as vggroove::NAME. Includes are written from the repository root.
+function(vggroove_part name)
+  add_library(vggroove_${name} STATIC)
+  add_library(vggroove::${name} ALIAS vggroove_${name})
+  set_target_properties(vggroove_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(vggroove_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/vggroove>)
+  target_compile_features(vggroove_${name} PUBLIC cxx_std_20)
+  target_link_libraries(vggroove_${name} PRIVATE $<BUILD_INTERFACE:vggroove_flags>)
+  set_property(GLOBAL APPEND PROPERTY VGGROOVE_PARTS vggroove_${name})
+endfunction()
+
+# vggroove_test(NAME SOURCES ... [LINK ...] [LABELS ...]): one GoogleTest program; every TEST in it
+# is a ctest test of its own. Files under tests/golden are found through VGGROOVE_GOLDEN_DIR.
+function(vggroove_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} vggroove_test_support GTest::gtest_main vggroove_flags)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
+endfunction()

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "engine/device/device.h"
+#include "weights/model_file.h"
+
+namespace vggroove {
+
+inline constexpr int kEmbeddingSize = 128;
+
+struct VggishOptions {
+  Precision precision = Precision::kFp32;
+  Device device = Device::kAuto;
+  CpuPath cpu_path = CpuPath::kOwn;
+};
+
+// The network with its weights packed for one device: immutable, shared by all workers.
+// The embedding has no activation (vggish/embedding of the current definition).
+class Vggish {
+ public:
+  // Reads the weights piece by piece; peak memory is the packed weights and a few MB.
+  // Throws Error where the model holds no network or its shapes differ from the architecture.
+  static std::shared_ptr<const Vggish> load(const weights::ModelFile& model,
+                                            const VggishOptions& options);
+  virtual ~Vggish() = default;
+
+  // One worker's activations and scratch memory, allocated once (huge pages).
+  class Session {
+   public:
+    virtual ~Session() = default;
+    // logmel [n, 96, 64] -> embeddings [n, 128]; n <= max_batch. An example's embedding depends on
+    // that example alone, bit for bit: not on n, its place in the batch, or its neighbours.
+    virtual void embed(const float* logmel, std::size_t n, float* embeddings) = 0;
+  };
+  virtual std::unique_ptr<Session> new_session(std::size_t max_batch) const = 0;
+
+  virtual std::string device_description() const = 0;  // "cpu (AVX-512, 2 cores)"
+};
+
+}  // namespace vggroove
