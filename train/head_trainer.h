@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "engine/heads/dense_head.h"
+#include "train/feature_set.h"
+
+namespace vggroove {
+
+struct HeadTrainingOptions {
+  int num_hidden = 100;  // as the original's demo head; 0: logistic regression
+  double dropout = 0.5;
+  double learning_rate = 1e-3;
+  double weight_decay = 1e-4;
+  double label_smoothing = 0;
+  int batch_size = 64;
+  int max_epochs = 200;
+  int patience =
+      20;  // epochs without a better validation loss before stopping; 0: never stop early
+  std::uint64_t seed = 0;
+  ClipDecision decision = ClipDecision::kMeanProbability;
+};
+
+struct HeadEpoch {
+  int epoch = 0;
+  double train_loss = 0;
+  double validation_loss = 0;      // NaN without validation clips
+  double validation_accuracy = 0;  // per clip; NaN without validation clips
+};
+
+struct TrainedHead {
+  DenseHead head;  // of the best epoch
+  int best_epoch = 0;
+  std::vector<HeadEpoch> epochs;
+};
+
+// Trains a head on the rows of train_clips with Adam (decoupled weight decay), cross-entropy per
+// row. Standardisation is computed on the training rows alone. The same seed gives the same bits.
+TrainedHead train_head(const FeatureSet& features, std::span<const std::size_t> train_clips,
+                       std::span<const std::size_t> validation_clips,
+                       const HeadTrainingOptions& options,
+                       const std::function<void(const HeadEpoch&)>& on_epoch = {});
+
+}  // namespace vggroove

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vggroove {
+
+// Scores of a K-class classifier; definitions and zero-division rule (0) as in scikit-learn.
+struct Metrics {
+  struct PerClass {
+    double precision = 0, recall = 0, f1 = 0;
+    std::int64_t support = 0;
+  };
+  struct Average {
+    double precision = 0, recall = 0, f1 = 0;
+  };
+  std::int64_t num_clips = 0;
+  double accuracy = 0;
+  Average macro, weighted;
+  double log_loss = 0;  // natural logarithm; probabilities clipped as scikit-learn does
+  int top_k = 3;
+  double top_k_accuracy = 0;
+  std::vector<PerClass> per_class;      // [K]
+  std::vector<std::int64_t> confusion;  // [K, K] row = truth, column = prediction
+};
+
+// truth [n] class indices; probabilities [n, K] row-major. The prediction is the first maximum.
+Metrics compute_metrics(std::span<const int> truth, std::span<const double> probabilities,
+                        int num_classes, int top_k = 3);
+
+// {"accuracy", "macro": {...}, "weighted": {...}, "log_loss", "top_k", "top_k_accuracy",
+//  "per_class": {label: {...}}, "confusion": [[...]], "labels": [...]}
+nlohmann::json metrics_to_json(const Metrics& metrics, const std::vector<std::string>& labels);
+
+}  // namespace vggroove
