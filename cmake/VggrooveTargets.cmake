@@ -10,6 +10,10 @@ if(VGGROOVE_SANITIZE)
   target_link_options(vggroove_flags INTERFACE -fsanitize=${VGGROOVE_SANITIZE})
 endif()
 
+if(VGGROOVE_FUZZ)
+  target_compile_options(vggroove_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # vggroove_part(NAME): one part of the program (base, weights, engine, ...) as a static library
 # vggroove_NAME, exported as vggroove::NAME. Includes are written from the repository root.
 function(vggroove_part name)
