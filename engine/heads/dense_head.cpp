@@ -1,0 +1,212 @@
+#include "engine/heads/dense_head.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "engine/heads/dense_layer.h"
+
+namespace vggroove {
+namespace {
+
+constexpr std::size_t kBlockRows = 256;  // bounds the scratch memory of a long clip
+
+ClipDecision clip_decision_from(std::string_view name, const std::string& file) {
+  for (const ClipDecision decision :
+       {ClipDecision::kMeanProbability, ClipDecision::kVote, ClipDecision::kMeanLogit}) {
+    if (name == clip_decision_name(decision)) {
+      return decision;
+    }
+  }
+  throw Error(ErrorClass::kUnsupported,
+              fmt::format("{}: the head decides clips by \"{}\"; known are mean, vote, logit-mean",
+                          file, name));
+}
+
+// A tensor of the head, which must have this shape and finite values.
+std::vector<float> read_tensor(const weights::ModelFile& model, std::string_view name,
+                               const weights::Shape& shape) {
+  const weights::Shape& actual = model.shape_of(name);
+  if (actual != shape) {
+    throw Error(
+        ErrorClass::kCorrupt,
+        fmt::format("{}: tensor {} is {}, but the rest of the head needs {}", model.path().string(),
+                    name, weights::shape_text(actual), weights::shape_text(shape)));
+  }
+  std::vector<float> values = model.read_all(name);
+  const auto bad = std::find_if_not(values.begin(), values.end(),
+                                    [](float value) { return std::isfinite(value); });
+  if (bad != values.end()) {
+    throw Error(ErrorClass::kCorrupt,
+                fmt::format("{}: tensor {} holds a value that is not finite at element {}",
+                            model.path().string(), name, bad - values.begin()));
+  }
+  return values;
+}
+
+std::int64_t extent_of(const weights::ModelFile& model, std::string_view name, std::size_t rank,
+                       std::size_t axis) {
+  const weights::Shape& shape = model.shape_of(name);
+  // The arithmetic of a head counts in int; nothing near this size is a head.
+  if (shape.size() != rank || shape[axis] < 1 || shape[axis] > (1 << 20)) {
+    throw Error(ErrorClass::kCorrupt,
+                fmt::format("{}: tensor {} is {}, which no head can have", model.path().string(),
+                            name, weights::shape_text(shape)));
+  }
+  return shape[axis];
+}
+
+weights::Tensor tensor_of(std::string name, weights::Shape shape, const std::vector<float>& from) {
+  weights::Tensor tensor{std::move(name), weights::DType::kF32, std::move(shape), {}};
+  tensor.data.resize(from.size() * sizeof(float));
+  std::memcpy(tensor.data.data(), from.data(), tensor.data.size());
+  return tensor;
+}
+
+// One vote per example. The mean probability counts as one more voter: it decides between equal
+// counts, cannot overturn a lead, and keeps every class above zero.
+void vote(const std::vector<float>& probabilities, std::size_t n, std::vector<double>& clip) {
+  const std::size_t k = clip.size();
+  for (std::size_t row = 0; row < n; ++row) {
+    const float* p = probabilities.data() + row * k;
+    clip[static_cast<std::size_t>(std::max_element(p, p + k) - p)] += 1;
+  }
+  for (double& share : clip) {
+    share /= static_cast<double>(n) + 1;
+  }
+}
+
+}  // namespace
+
+std::string_view clip_decision_name(ClipDecision decision) {
+  switch (decision) {
+    case ClipDecision::kMeanProbability:
+      return "mean";
+    case ClipDecision::kVote:
+      return "vote";
+    case ClipDecision::kMeanLogit:
+      return "logit-mean";
+  }
+  return "";
+}
+
+void DenseHead::logits(const float* inputs, std::size_t n, float* out) const {
+  const auto d = static_cast<std::size_t>(num_inputs), h = static_cast<std::size_t>(num_hidden);
+  const std::size_t k = labels.size();
+  std::vector<float> standardised(std::min(n, kBlockRows) * d);
+  std::vector<float> hidden(std::min(n, kBlockRows) * h);
+  for (std::size_t first = 0; first < n; first += kBlockRows) {
+    const std::size_t rows = std::min(kBlockRows, n - first);
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t i = 0; i < d; ++i) {
+        standardised[row * d + i] = (inputs[(first + row) * d + i] - mean[i]) * scale[i];
+      }
+    }
+    const float* features = standardised.data();
+    if (h > 0) {
+      dense(hidden.data(), features, hidden_weights.data(), hidden_biases.data(), {rows, d, h});
+      relu(hidden.data(), rows * h);
+      features = hidden.data();
+    }
+    dense(out + first * k, features, logits_weights.data(), logits_biases.data(),
+          {rows, h > 0 ? h : d, k});
+  }
+}
+
+void DenseHead::probabilities(const float* inputs, std::size_t n, float* out) const {
+  logits(inputs, n, out);
+  softmax(out, n, labels.size());
+}
+
+std::vector<float> DenseHead::clip_probabilities(const float* inputs, std::size_t n) const {
+  const std::size_t k = labels.size();
+  std::vector<float> examples(n * k);
+  logits(inputs, n, examples.data());
+  if (decision != ClipDecision::kMeanLogit) {
+    softmax(examples.data(), n, k);
+  }
+  std::vector<double> clip(k);
+  for (std::size_t i = 0; i < n * k; ++i) {
+    clip[i % k] += static_cast<double>(examples[i]) / static_cast<double>(n);
+  }
+  if (decision == ClipDecision::kMeanLogit) {
+    softmax(clip.data(), 1, k);
+  } else if (decision == ClipDecision::kVote) {
+    vote(examples, n, clip);
+  }
+  return {clip.begin(), clip.end()};
+}
+
+DenseHead DenseHead::from_model(const weights::ModelFile& model) {
+  const weights::ModelMetadata& metadata = model.metadata();
+  const std::string file = model.path().string();
+  if (!model.has_head()) {
+    throw Error(ErrorClass::kUnsupported,
+                fmt::format("{}: holds no classifier, only the network; train one with "
+                            "`vggroove train DATA --base {} --out MODEL`",
+                            file, file));
+  }
+  DenseHead head;
+  const std::int64_t d = extent_of(model, "head/mean", 1, 0);
+  const std::int64_t k = extent_of(model, "head/logits/biases", 1, 0);
+  const std::int64_t h =
+      model.has("head/hidden/weights") ? extent_of(model, "head/hidden/weights", 2, 1) : 0;
+  head.num_inputs = static_cast<int>(d);
+  head.num_hidden = static_cast<int>(h);
+  head.labels = metadata.labels;
+  if (static_cast<std::int64_t>(head.labels.size()) != k) {
+    throw Error(ErrorClass::kCorrupt, fmt::format("{}: {} label names for a head of {} classes",
+                                                  file, head.labels.size(), k));
+  }
+  head.mean = read_tensor(model, "head/mean", {d});
+  head.scale = read_tensor(model, "head/scale", {d});
+  if (h > 0) {
+    head.hidden_weights = read_tensor(model, "head/hidden/weights", {d, h});
+    head.hidden_biases = read_tensor(model, "head/hidden/biases", {h});
+  }
+  head.logits_weights = read_tensor(model, "head/logits/weights", {h > 0 ? h : d, k});
+  head.logits_biases = read_tensor(model, "head/logits/biases", {k});
+  if (metadata.head.is_object()) {
+    const auto text = [&](const char* key, std::string_view otherwise) {
+      const auto found = metadata.head.find(key);
+      return found != metadata.head.end() && found->is_string() ? found->get<std::string>()
+                                                                : std::string(otherwise);
+    };
+    head.decision = clip_decision_from(text("clip_decision", "mean"), file);
+    head.input_form = text("input_form", "float");
+  }
+  if (head.input_form != "float" && head.input_form != "quantized") {
+    throw Error(ErrorClass::kUnsupported,
+                fmt::format("{}: the head takes embeddings in the form \"{}\"; known are float and "
+                            "quantized",
+                            file, head.input_form));
+  }
+  return head;
+}
+
+std::vector<weights::Tensor> DenseHead::to_tensors() const {
+  const std::int64_t d = num_inputs, h = num_hidden, k = num_classes();
+  std::vector<weights::Tensor> tensors;
+  tensors.push_back(tensor_of("head/mean", {d}, mean));
+  tensors.push_back(tensor_of("head/scale", {d}, scale));
+  if (h > 0) {
+    tensors.push_back(tensor_of("head/hidden/weights", {d, h}, hidden_weights));
+    tensors.push_back(tensor_of("head/hidden/biases", {h}, hidden_biases));
+  }
+  tensors.push_back(tensor_of("head/logits/weights", {h > 0 ? h : d, k}, logits_weights));
+  tensors.push_back(tensor_of("head/logits/biases", {k}, logits_biases));
+  return tensors;
+}
+
+void DenseHead::describe(weights::ModelMetadata& metadata) const {
+  metadata.labels = labels;
+  metadata.head = {{"inputs", num_inputs},
+                   {"hidden_units", num_hidden},
+                   {"clip_decision", clip_decision_name(decision)},
+                   {"input_form", input_form}};
+}
+
+}  // namespace vggroove

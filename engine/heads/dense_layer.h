@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+
+namespace vggroove {
+
+// The arithmetic of heads, forward above backward: float is the product, double the reference that
+// the gradient checks run on. All matrices row-major. Every element is summed in the order of the
+// inner index, so the result of a row does not depend on the rows beside it.
+
+struct DenseShape {
+  std::size_t n = 0, in = 0, out = 0;
+};
+
+// y [n, out] = x [n, in] weights [in, out] + biases [out]
+template <class Real>
+void dense(Real* y, const Real* x, const Real* weights, const Real* biases, DenseShape shape);
+
+// Overwrites grad_x [n, in] (null: not wanted), grad_weights [in, out] and grad_biases [out];
+// from grad_y [n, out] and what dense() took.
+template <class Real>
+void dense_bwd(Real* grad_x, Real* grad_weights, Real* grad_biases, const Real* grad_y,
+               const Real* x, const Real* weights, DenseShape shape);
+
+// values [count] = max(values, 0), in place
+template <class Real>
+void relu(Real* values, std::size_t count);
+
+// grad [count] in place, from relu's output: 0 where it is 0
+template <class Real>
+void relu_bwd(Real* grad, const Real* activations, std::size_t count);
+
+// values [n, k], in place: softmax of every row, stable for logits of any size
+template <class Real>
+void softmax(Real* values, std::size_t n, std::size_t k);
+
+// grad_probabilities [n, k] becomes the gradient of the logits, in place
+template <class Real>
+void softmax_bwd(Real* grad, const Real* probabilities, std::size_t n, std::size_t k);
+
+}  // namespace vggroove
