@@ -1,0 +1,135 @@
+#include "cli/model_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "base/error.h"
+#include "cli/locations.h"
+
+namespace vggroove::cli {
+namespace fs = std::filesystem;
+
+namespace {
+
+// For embeddings of the released weights in AudioSet form; ten genres.
+constexpr const char* kShippedHead = "heads/audioset-genre10.safetensors";
+
+}  // namespace
+
+void add_model_options(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--model,-m", options.model,
+                  "Model file (default: $VGGROOVE_MODEL, else "
+                  "~/.local/share/vggroove/vggish.safetensors)")
+      ->type_name("FILE");
+  verb.add_option("--device", options.device, "What computes: auto or cpu (default: auto)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"auto", "cpu"}));
+  verb.add_option("--precision", options.precision,
+                  "fp32, or bf16 for speed at a small loss of accuracy (default: fp32)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
+  verb.add_option("--jobs,-j", options.num_jobs, "Worker threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  verb.add_flag("--verbose,-v", options.verbose, "Say more on stderr");
+}
+
+void add_head_option(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--head", options.head,
+                  "File with the classifier (default: the model's own, else the one shipped for "
+                  "the released weights)")
+      ->type_name("FILE");
+}
+
+weights::ModelFile open_model(const ModelOptions& options) {
+  if (!options.model.empty()) {
+    return weights::ModelFile::open(options.model);
+  }
+  const fs::path path = default_model_path();
+  std::error_code unreadable_is_for_open_to_say;
+  if (!fs::exists(path, unreadable_is_for_open_to_say) && !unreadable_is_for_open_to_say) {
+    throw Error(ErrorClass::kNotFound,
+                fmt::format("no model: {} does not exist; get the released weights with `vggroove "
+                            "weights fetch vggish`, convert a file that you have with `vggroove "
+                            "weights import`, make random ones for a trial with `vggroove weights "
+                            "init`, or name a model with --model or $VGGROOVE_MODEL",
+                            path.string()));
+  }
+  return weights::ModelFile::open(path);
+}
+
+std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
+                                           const ModelOptions& options) {
+  VggishOptions engine_options;
+  engine_options.device = options.device == "cpu" ? Device::kCpu : Device::kAuto;
+  engine_options.precision = options.precision == "bf16" ? Precision::kBf16 : Precision::kFp32;
+  std::shared_ptr<const Vggish> net = Vggish::load(model, engine_options);
+  if (options.verbose || isatty(STDERR_FILENO) != 0) {
+    fmt::print(stderr, "vggroove: {} on {}, {}\n", model.path().string(), net->device_description(),
+               options.precision);
+  }
+  return net;
+}
+
+std::vector<float> LoadedHead::inputs(std::span<const float> embeddings) const {
+  std::vector<float> values(embeddings.begin(), embeddings.end());
+  if (postprocessor) {
+    std::vector<std::uint8_t> quantized(values.size());
+    postprocessor->quantize(embeddings.data(), values.size() / kEmbeddingSize, quantized.data());
+    dequantize(quantized.data(), quantized.size(), values.data());
+  }
+  return values;
+}
+
+LoadedHead load_head(const weights::ModelFile& model, const ModelOptions& options) {
+  LoadedHead loaded;
+  std::string head_path = options.head;
+  if (!head_path.empty()) {
+    loaded.head = DenseHead::from_model(weights::ModelFile::open(head_path));
+  } else if (model.has_head()) {
+    head_path = model.path().string();
+    loaded.head = DenseHead::from_model(model);
+  } else {
+    const bool fits_shipped = model.metadata().origin == "released" && model.has_postprocess();
+    if (fits_shipped) {
+      head_path = find_shipped(kShippedHead).string();
+    }
+    if (head_path.empty()) {
+      throw Error(
+          ErrorClass::kUsage,
+          fmt::format("{}: the model has no classifier; train one with `vggroove train`, name one "
+                      "with --head{}",
+                      model.path().string(),
+                      fits_shipped
+                          ? fmt::format(", or say where the shipped {} is with $VGGROOVE_DATA_DIR",
+                                        kShippedHead)
+                          : ", or use the released weights (`vggroove weights fetch vggish`), for "
+                            "which one is shipped"));
+    }
+    loaded.head = DenseHead::from_model(weights::ModelFile::open(head_path));
+  }
+  if (loaded.head.num_inputs != kEmbeddingSize) {
+    throw Error(ErrorClass::kUnsupported,
+                fmt::format("{}: the classifier takes {} inputs, but an embedding has {}; it "
+                            "belongs to another network",
+                            head_path, loaded.head.num_inputs, kEmbeddingSize));
+  }
+  if (loaded.head.input_form == "quantized") {
+    if (!model.has_postprocess()) {
+      throw Error(ErrorClass::kUnsupported,
+                  fmt::format("{}: this classifier wants post-processed embeddings, and {} has no "
+                              "PCA parameters; fetch or import the weights together with "
+                              "vggish_pca_params.npz",
+                              head_path, model.path().string()));
+    }
+    loaded.postprocessor = Postprocessor::from_model(model);
+  }
+  return loaded;
+}
+
+}  // namespace vggroove::cli

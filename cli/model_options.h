@@ -1,0 +1,55 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/heads/dense_head.h"
+#include "engine/heads/postprocess.h"
+#include "engine/nets/vggish.h"
+#include "weights/model_file.h"
+
+namespace vggroove::cli {
+
+// What the verbs that run the network let the user choose. Register, parse, then open and load:
+//   weights::ModelFile model = open_model(options);
+//   std::shared_ptr<const Vggish> net = load_network(model, options);
+//   LoadedHead head = load_head(model, options);
+struct ModelOptions {
+  std::string model;  // empty: default_model_path()
+  std::string head;   // empty: the model's own, else the one shipped for the released weights
+  std::string device = "auto";
+  std::string precision = "fp32";
+  int num_jobs = 0;  // 0: one per core
+  bool verbose = false;
+};
+
+// --model, --device, --precision, --jobs, --verbose
+void add_model_options(CLI::App& verb, ModelOptions& options);
+// --head
+void add_head_option(CLI::App& verb, ModelOptions& options);
+
+// Throws Error(kNotFound) that names the ways to get a model, and ModelFile::open's errors.
+weights::ModelFile open_model(const ModelOptions& options);
+
+// Loads the network; says on stderr which device computes (--verbose, or on a terminal).
+std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
+                                           const ModelOptions& options);
+
+// A head and what turns the model's embeddings into its inputs.
+struct LoadedHead {
+  DenseHead head;
+  std::optional<Postprocessor> postprocessor;  // of the model, where the head is "quantized"
+
+  // embeddings [n, 128] -> the head's inputs [n, 128]
+  std::vector<float> inputs(std::span<const float> embeddings) const;
+};
+
+// Throws Error(kUsage) where there is no head to be had, naming the ways to get one, and
+// Error(kUnsupported) where the head wants post-processed embeddings that the model cannot give.
+LoadedHead load_head(const weights::ModelFile& model, const ModelOptions& options);
+
+}  // namespace vggroove::cli
