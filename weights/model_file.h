@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -65,6 +66,32 @@ class ModelFile {
  private:
   struct Impl;
   explicit ModelFile(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Writes a model file in pieces, so that nobody has to hold all of it: the metadata and the shapes
+// first, then the values of each tensor in that order, row-major. The file appears on commit().
+class ModelFileWriter {
+ public:
+  struct Entry {
+    std::string name;
+    Shape shape;
+  };
+  // Throws Error(kUsage) where the entries do not make a model that ModelFile::open would take,
+  // and Error(kIo).
+  ModelFileWriter(const std::filesystem::path& path, const ModelMetadata& metadata,
+                  std::span<const Entry> entries);
+  ModelFileWriter(ModelFileWriter&&) noexcept;
+  ModelFileWriter& operator=(ModelFileWriter&&) noexcept;
+  ~ModelFileWriter();
+
+  void append(std::span<const float> values);
+  void append(std::span<const std::byte> bytes);  // the same as little-endian fp32
+  // Throws Error(kUsage) where more or fewer values came than the shapes need.
+  void commit();
+
+ private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
