@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace vggroove {
+
+// The four bytes in front of every MPEG-1, 2 and 2.5 audio frame.
+struct MpegHeader {
+  int version = 0;  // 1, 2; 3 stands for 2.5
+  int layer = 0;    // 1, 2, 3
+  int sample_rate_hz = 0;
+  bool mono = false;
+  bool has_checksum = false;
+  std::size_t frame_bytes = 0;  // with the header; 0 in the free format, which does not say
+
+  static constexpr std::size_t kBytes = 4;
+
+  // Nothing where the bytes are no such header.
+  static std::optional<MpegHeader> parse(std::span<const unsigned char, kBytes> bytes);
+
+  // True where both can stand in one stream.
+  bool continues(const MpegHeader& previous) const;
+};
+
+}  // namespace vggroove
