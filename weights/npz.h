@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,5 +27,23 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor);  // ato
 // .npz: a zip of .npy members, stored or deflated. Keys are member names without ".npy".
 std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path);
 void write_npz(const std::filesystem::path& path, std::span<const Tensor> tensors);  // atomic
+
+// The same in pieces: the arrays one after the other, each followed by exactly its bytes in C
+// order. Stored, atomic on commit(). Throws Error: kUsage, kIo.
+class NpzWriter {
+ public:
+  explicit NpzWriter(const std::filesystem::path& path);
+  ~NpzWriter();
+  NpzWriter(const NpzWriter&) = delete;
+  NpzWriter& operator=(const NpzWriter&) = delete;
+
+  void begin_array(const std::string& name, DType dtype, const Shape& shape);
+  void append(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace vggroove::weights
