@@ -11,7 +11,9 @@ namespace vggroove {
 // Frames of log-mel from samples, with the SIMD of this machine (run-time dispatch).
 //   samples  at least (num_frames - 1) * 160 + 400 values: mono, 16 kHz
 //   logmel   [num_frames, 64] row-major
-// Within 1e-4 of logmel_ref. A frame's values do not depend on its neighbours or on num_frames.
+// Within 2e-6 of logmel_ref where no sample exceeds full scale. A frame's values do not depend on
+// its neighbours or on num_frames, bit for bit. Samples that are not finite give NaN in their
+// frames.
 void logmel_frames(const float* samples, std::size_t num_frames, float* logmel);
 
 // Cuts a stream of samples into finished examples [96, 64].
