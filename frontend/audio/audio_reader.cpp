@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <vector>
 
 #include "base/error.h"
 #include "frontend/audio/audio_file.h"
@@ -18,8 +17,6 @@ namespace {
 constexpr int kOutputRateHz = 16000;
 constexpr int kLowestRateHz = 4000, kHighestRateHz = 384000;
 constexpr int kMostChannels = 64;
-// Samples decoded and resampled at a time.
-constexpr std::size_t kBlockSamples = std::size_t{32} << 10;
 // Full scale is 1. 32-bit integers stored as floats reach 2^31; beyond this bound the power
 // spectrum would leave the range of fp32, and the sample is as surely garbage as an infinite one.
 constexpr float kLargestSample = 1e12F;
@@ -47,7 +44,6 @@ struct AudioReader::Impl {
     if (decoder->info().sample_rate_hz != kOutputRateHz) {
       resampler.emplace(decoder->info().sample_rate_hz, kOutputRateHz);
     }
-    block.resize(kBlockSamples);
   }
 
   void check_values(std::span<const float> mono) const {
@@ -58,47 +54,32 @@ struct AudioReader::Impl {
     }
     if (any_bad != 0) {
       const auto bad = std::find_if(mono.begin(), mono.end(), is_bad);
-      throw Error(
-          ErrorClass::kInvalid,
-          fmt::format("{}: sample {} at {:.2f} s; repair or re-encode the file",
-                      file.path().string(), *bad,
-                      seconds_of(decoded_samples + static_cast<std::size_t>(bad - mono.begin()))));
+      const double second = decoder->decoded_seconds() -
+                            static_cast<double>(mono.end() - bad) / decoder->info().sample_rate_hz;
+      throw Error(ErrorClass::kInvalid,
+                  fmt::format("{}: the sample at {:.2f} s is {}; repair or re-encode the file",
+                              file.path().string(), second, *bad));
     }
-  }
-
-  double seconds_of(std::size_t samples) const {
-    return static_cast<double>(samples) / decoder->info().sample_rate_hz;
   }
 
   // Puts the next samples into `ready`; leaves it empty at the end of the file.
   void refill() {
     while (ready.empty() && !ended) {
-      const std::span mono = std::span(block).first(decoder->read(block));
+      const std::span<const float> mono = decoder->next();
       check_values(mono);
-      decoded_samples += mono.size();
-      ended = mono.size() < block.size();
-      if (decoded_samples == 0) {
+      ended = mono.empty();
+      if (ended && decoder->decoded_seconds() == 0) {
         throw Error(ErrorClass::kEmpty, file.path().string() + ": the file holds no audio samples");
       }
-      ready = mono;
-      if (resampler) {
-        ready = resampler->push(mono);
-      }
-    }
-    if (ready.empty() && resampler && !drained) {
-      drained = true;
-      ready = resampler->finish();
+      ready = !resampler ? mono : ended ? resampler->finish() : resampler->push(mono);
     }
   }
 
   AudioFile file;
   std::unique_ptr<Decoder> decoder;
   std::optional<Resampler> resampler;  // none where the file is at 16 kHz
-  std::vector<float> block;
-  std::span<const float> ready;  // not handed out yet
-  std::size_t decoded_samples = 0;
-  bool ended = false;    // the decoder has given everything
-  bool drained = false;  // and so has the resampler
+  std::span<const float> ready;        // not handed out yet
+  bool ended = false;                  // decoder and resampler have given everything
 };
 
 AudioReader::AudioReader(const std::filesystem::path& path) : impl_(new Impl(path)) {}
@@ -128,7 +109,7 @@ std::size_t AudioReader::read(std::span<float> out) {
 }
 
 double AudioReader::decoded_seconds() const {
-  return impl_->seconds_of(impl_->decoded_samples);
+  return impl_->decoder->decoded_seconds();
 }
 
 }  // namespace vggroove

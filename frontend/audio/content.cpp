@@ -135,10 +135,12 @@ bool is_for_libsndfile(std::span<const unsigned char> head) {
 AudioContent recognise_content(AudioFile& file) {
   drop_id3_tags(file);
   // An Ogg page's header with one segment ends at byte 28; what follows names the codec.
-  const std::vector<unsigned char> head = bytes_at(file, 0, 36);
+  const std::vector<unsigned char> head = bytes_at(file, 0, 48);
   file.throw_if_read_failed();
   if (begins_with(head, {"OggS"sv, 0}) && begins_with(head, {"OpusHead"sv, 28})) {
-    return AudioContent::kOpus;
+    // opusfile refuses layouts without meaning (family 255), which hold up to 255 channels.
+    const bool is_mono_or_stereo = head.size() > 37 && head[37] <= 2;
+    return is_mono_or_stereo ? AudioContent::kOpus : AudioContent::kLibsndfile;
   }
   if (is_for_libsndfile(head)) {
     return AudioContent::kLibsndfile;

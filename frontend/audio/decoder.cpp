@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "frontend/audio/content.h"
+#include "frontend/audio/mpeg_decoder.h"
+#include "frontend/audio/opus_decoder.h"
 #include "frontend/audio/sndfile_decoder.h"
 
 namespace vggroove {
@@ -28,12 +30,39 @@ void channel_mean(std::span<const float> interleaved, int num_channels, float* m
   }
 }
 
-std::string Decoder::place() const {
-  return fmt::format(" at {:.2f} s", static_cast<double>(decoded_samples_) / info_.sample_rate_hz);
+std::span<const float> Decoder::next() {
+  const std::span<const float> mono = decode();
+  decoded_samples_ += mono.size();
+  return mono;
+}
+
+double Decoder::decoded_seconds() const {
+  return static_cast<double>(decoded_samples_) / info_.sample_rate_hz;
+}
+
+void Decoder::refuse_to_open(const std::string& words) const {
+  file_->throw_if_read_failed();
+  throw Error(ErrorClass::kCorrupt,
+              fmt::format("{}: cannot be decoded: {}; re-encode or replace the file",
+                          file_->path().string(), words));
+}
+
+void Decoder::stop(const std::string& words) const {
+  file_->throw_if_read_failed();
+  throw Error(ErrorClass::kCorrupt,
+              fmt::format("{}: decoding stopped at {:.2f} s: {}; repair or replace the file",
+                          file_->path().string(), decoded_seconds(), words));
 }
 
 std::unique_ptr<Decoder> open_decoder(AudioFile& file) {
-  recognise_content(file);
+  switch (recognise_content(file)) {
+    case AudioContent::kMpeg:
+      return std::make_unique<MpegDecoder>(file);
+    case AudioContent::kOpus:
+      return std::make_unique<OggOpusDecoder>(file);
+    case AudioContent::kLibsndfile:
+      break;
+  }
   return std::make_unique<SndfileDecoder>(file);
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "frontend/audio/audio_file.h"
 #include "frontend/audio/audio_reader.h"
@@ -14,18 +15,29 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // Fills `mono` and returns the number of samples; fewer than mono.size() only at the end.
+  // The next samples, some thousands at most, valid until the next call; empty at the end.
   // Throws Error kIo or kCorrupt, with the second.
-  virtual std::size_t read(std::span<float> mono) = 0;
+  std::span<const float> next();
 
   // From the file's header. Rate and channels are as the file says, in range or not.
   const AudioInfo& info() const { return info_; }
 
+  double decoded_seconds() const;
+
  protected:
-  // Where the samples delivered so far end: " at 12.34 s".
-  std::string place() const;
+  explicit Decoder(const AudioFile& file) : file_(&file) {}
+
+  virtual std::span<const float> decode() = 0;
+
+  // Throw Error kCorrupt (kIo where reading failed) with the decoder's `words` and, once samples
+  // have been delivered, the second where decoding stopped.
+  [[noreturn]] void refuse_to_open(const std::string& words) const;
+  [[noreturn]] void stop(const std::string& words) const;
 
   AudioInfo info_;
+
+ private:
+  const AudioFile* file_;
   std::size_t decoded_samples_ = 0;
 };
 

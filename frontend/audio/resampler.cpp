@@ -28,7 +28,10 @@ Resampler::Resampler(int input_rate_hz, int output_rate_hz)
     : handle_(new Handle), ratio_(static_cast<double>(output_rate_hz) / input_rate_hz) {
   const soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
   const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-  const soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+  soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+  // 8 % over the default of 10, equal to 3e-7; 13 and more lose a quarter. The size of the blocks
+  // pushed matters less than 5 % between 1 k and 128 k samples.
+  runtime.log2_min_dft_size = 12;
   soxr_error_t error = nullptr;
   handle_->soxr = soxr_create(input_rate_hz, output_rate_hz, 1, &error, &io, &quality, &runtime);
   check(error);

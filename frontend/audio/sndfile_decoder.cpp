@@ -6,8 +6,6 @@
 #include <cstdio>
 #include <string>
 
-#include "base/error.h"
-
 namespace vggroove {
 namespace {
 
@@ -79,49 +77,36 @@ struct SndfileDecoder::Handle {
   ~Handle() { sf_close(sndfile); }
 };
 
-SndfileDecoder::SndfileDecoder(AudioFile& file) : file_(file), handle_(new Handle) {
+SndfileDecoder::SndfileDecoder(AudioFile& file) : Decoder(file), handle_(new Handle) {
   SF_VIRTUAL_IO callbacks = {size_bytes, seek, read_bytes, refuse_to_write, position_bytes};
   SF_INFO header = {};
   file.seek(0);
   handle_->sndfile = sf_open_virtual(&callbacks, SFM_READ, &header, &file);
   if (handle_->sndfile == nullptr) {
-    file.throw_if_read_failed();
-    const int error_number = sf_error(nullptr);
-    const std::string words = sf_error_number(error_number);
-    throw Error(error_number == SF_ERR_UNSUPPORTED_ENCODING ? ErrorClass::kUnsupported
-                                                            : ErrorClass::kCorrupt,
-                file.path().string() + ": cannot be decoded: " + words +
-                    "; re-encode the file, for example as FLAC");
+    refuse_to_open(sf_strerror(nullptr));
   }
   info_ = {header.samplerate, header.channels, format_name(header.format)};
+  const std::size_t channels = static_cast<std::size_t>(std::max(header.channels, 1));
+  mono_.resize(std::max(kInterleavedSamples / channels, std::size_t{1}));
+  interleaved_.resize(mono_.size() * channels);
 }
 
 SndfileDecoder::~SndfileDecoder() = default;
 
-std::size_t SndfileDecoder::read(std::span<float> mono) {
-  const std::size_t channels = static_cast<std::size_t>(info_.num_channels);
-  interleaved_.resize(std::max(kInterleavedSamples / channels, std::size_t{1}) * channels);
-  std::size_t done = 0;
-  while (done < mono.size()) {
-    const std::size_t wanted = std::min(interleaved_.size() / channels, mono.size() - done);
-    const sf_count_t count =
-        sf_readf_float(handle_->sndfile, interleaved_.data(), static_cast<sf_count_t>(wanted));
-    const std::size_t frames = static_cast<std::size_t>(std::max<sf_count_t>(count, 0));
-    channel_mean(std::span(interleaved_).first(frames * channels), info_.num_channels,
-                 mono.data() + done);
-    done += frames;
-    decoded_samples_ += frames;
-    if (frames < wanted) {
-      file_.throw_if_read_failed();
-      if (sf_error(handle_->sndfile) != SF_ERR_NO_ERROR) {
-        throw Error(ErrorClass::kCorrupt, file_.path().string() + ": decoding stopped" + place() +
-                                              ": " + sf_strerror(handle_->sndfile) +
-                                              "; the file is damaged, fetch or encode it again");
-      }
-      break;
-    }
+std::span<const float> SndfileDecoder::decode() {
+  if (ended_) {
+    return {};
   }
-  return done;
+  const sf_count_t count =
+      sf_readf_float(handle_->sndfile, interleaved_.data(), static_cast<sf_count_t>(mono_.size()));
+  const std::size_t frames = static_cast<std::size_t>(std::max<sf_count_t>(count, 0));
+  ended_ = frames < mono_.size();
+  if (ended_ && sf_error(handle_->sndfile) != SF_ERR_NO_ERROR) {
+    stop(sf_strerror(handle_->sndfile));
+  }
+  channel_mean(std::span(interleaved_).first(frames * static_cast<std::size_t>(info_.num_channels)),
+               info_.num_channels, mono_.data());
+  return std::span(mono_).first(frames);
 }
 
 }  // namespace vggroove

@@ -7,18 +7,19 @@
 
 namespace vggroove {
 
-// WAV, FLAC, Ogg Vorbis, AIFF, AU, W64, RF64 and CAF.
+// WAV, FLAC, Ogg Vorbis, AIFF, AU, W64, RF64, CAF, and Opus of more than two channels.
 class SndfileDecoder final : public Decoder {
  public:
   explicit SndfileDecoder(AudioFile& file);
   ~SndfileDecoder() override;
-  std::size_t read(std::span<float> mono) override;
 
  private:
+  std::span<const float> decode() override;
+
   struct Handle;
-  AudioFile& file_;
   std::unique_ptr<Handle> handle_;
-  std::vector<float> interleaved_;
+  std::vector<float> interleaved_, mono_;
+  bool ended_ = false;
 };
 
 }  // namespace vggroove
