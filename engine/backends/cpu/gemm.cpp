@@ -1,0 +1,84 @@
+#include "engine/backends/cpu/gemm.h"
+
+#include <bit>
+#include <cstring>
+
+namespace vggroove::cpu {
+
+std::uint16_t to_bf16(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+  // Adding could carry a NaN's payload into the sign; a NaN keeps its upper half and a quiet bit.
+  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
+  return static_cast<std::uint16_t>((is_nan ? bits | 0x400000 : rounded) >> 16);
+}
+
+void multiply_panel(Arithmetic arithmetic, const PanelProduct& product, float* widened) {
+  switch (arithmetic) {
+    case Arithmetic::kFp32:
+      internal::multiply_panel_fp32(product);
+      return;
+    case Arithmetic::kBf16Weights: {
+      internal::widen_panel(product.b, product.depth, widened);
+      PanelProduct on_widened = product;
+      on_widened.b = reinterpret_cast<const std::byte*>(widened);
+      internal::multiply_panel_fp32(on_widened);
+      return;
+    }
+    case Arithmetic::kBf16Dot:
+      internal::multiply_panel_bf16_dot(product);
+      return;
+  }
+}
+
+void pack_panel(Arithmetic arithmetic, const float* weights, std::size_t row_stride,
+                std::size_t depth, std::byte* panel) {
+  constexpr std::size_t kHalf = kPanelColumns / 2;
+  auto* const words = reinterpret_cast<std::uint32_t*>(panel);
+  for (std::size_t k = 0; k < depth; ++k) {
+    const float* const row = weights + k * row_stride;
+    switch (arithmetic) {
+      case Arithmetic::kFp32:
+        std::memcpy(words + k * kPanelColumns, row, kPanelColumns * sizeof(float));
+        break;
+      case Arithmetic::kBf16Weights:
+        for (std::size_t j = 0; j < kHalf; ++j) {
+          words[k * kHalf + j] = to_bf16(row[j]) | std::uint32_t{to_bf16(row[kHalf + j])} << 16;
+        }
+        break;
+      case Arithmetic::kBf16Dot:
+        if (k % 2 == 0) {
+          for (std::size_t j = 0; j < kPanelColumns; ++j) {
+            words[k / 2 * kPanelColumns + j] =
+                to_bf16(row[j]) | std::uint32_t{to_bf16(row[row_stride + j])} << 16;
+          }
+        }
+        break;
+    }
+  }
+}
+
+void pack_rows(Arithmetic arithmetic, const float* matrix, std::size_t rows, std::size_t depth,
+               std::byte* a) {
+  const std::size_t line_elements = kLineBytes / a_element_bytes(arithmetic);
+  const std::size_t num_lines = depth / line_elements;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* const from = matrix + row * depth;
+    std::byte* const to =
+        a + row / kGroupRows * a_group_bytes(arithmetic, depth) + row % kGroupRows * kLineBytes;
+    for (std::size_t line = 0; line < num_lines; ++line) {
+      const float* const values = from + line * line_elements;
+      std::byte* const line_bytes = to + line * kGroupRows * kLineBytes;
+      if (arithmetic == Arithmetic::kBf16Dot) {
+        auto* const halves = reinterpret_cast<std::uint16_t*>(line_bytes);
+        for (std::size_t j = 0; j < line_elements; ++j) {
+          halves[j] = to_bf16(values[j]);
+        }
+      } else {
+        std::memcpy(line_bytes, values, kLineBytes);
+      }
+    }
+  }
+}
+
+}  // namespace vggroove::cpu

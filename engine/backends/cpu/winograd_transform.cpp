@@ -1,0 +1,269 @@
+#include "engine/backends/cpu/winograd_transform.h"
+
+#include <cstdint>
+
+#include "engine/backends/cpu/highway_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/backends/cpu/winograd_transform.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace vggroove::cpu::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr hn::CappedTag<float, 16> kTag;
+using Vector = hn::Vec<decltype(kTag)>;
+constexpr std::size_t kLanes = hn::MaxLanes(kTag);
+
+// The interpolation points +-p, +-q.
+constexpr float kP = 0.625f, kQ = 1.25f;
+constexpr float kP2 = kP * kP, kQ2 = kQ * kQ, kP3 = kP2 * kP, kQ3 = kQ2 * kQ;
+
+HWY_INLINE Vector constant(float value) {
+  return hn::Set(kTag, value);
+}
+
+// v = B^T d: the polynomial d through six pixels, evaluated by its even and odd halves.
+HWY_INLINE void transform_input_row(const Vector d[6], Vector v[6]) {
+  const Vector p = constant(kP), q = constant(kQ);
+  const Vector p2 = constant(kP2), q2 = constant(kQ2);
+  const Vector minus_sum = constant(-(kP2 + kQ2)), product = constant(kP2 * kQ2);
+  const Vector even_p = hn::NegMulAdd(q2, d[2], d[4]), odd_p = hn::NegMulAdd(q2, d[1], d[3]);
+  const Vector even_q = hn::NegMulAdd(p2, d[2], d[4]), odd_q = hn::NegMulAdd(p2, d[1], d[3]);
+  v[0] = hn::MulAdd(minus_sum, d[2], hn::MulAdd(product, d[0], d[4]));
+  v[1] = hn::MulAdd(p, odd_p, even_p);
+  v[2] = hn::NegMulAdd(p, odd_p, even_p);
+  v[3] = hn::MulAdd(q, odd_q, even_q);
+  v[4] = hn::NegMulAdd(q, odd_q, even_q);
+  v[5] = hn::MulAdd(minus_sum, d[3], hn::MulAdd(product, d[1], d[5]));
+}
+
+// y = A^T m.
+HWY_INLINE void transform_output_row(const Vector m[6], Vector y[4]) {
+  const Vector sum_p = hn::Add(m[1], m[2]), difference_p = hn::Sub(m[1], m[2]);
+  const Vector sum_q = hn::Add(m[3], m[4]), difference_q = hn::Sub(m[3], m[4]);
+  y[0] = hn::Add(hn::Add(m[0], sum_p), sum_q);
+  y[1] = hn::MulAdd(constant(kP), difference_p, hn::Mul(constant(kQ), difference_q));
+  y[2] = hn::MulAdd(constant(kP2), sum_p, hn::Mul(constant(kQ2), sum_q));
+  y[3] = hn::MulAdd(constant(kP3), difference_p, hn::MulAdd(constant(kQ3), difference_q, m[5]));
+}
+
+HWY_INLINE void store_values(Vector v, float* to) {
+  hn::Store(v, kTag, to);
+}
+// To bf16, to nearest (ties away from zero: two instructions fewer than ties to even).
+HWY_INLINE void store_values(Vector v, std::uint16_t* to) {
+  const hn::RebindToUnsigned<decltype(kTag)> word_tag;
+  const hn::Rebind<std::uint16_t, decltype(kTag)> half_tag;
+  const auto bits = hn::Add(hn::BitCast(word_tag, v), hn::Set(word_tag, 0x8000u));
+  const auto upper =
+      hn::BitCast(hn::RebindToSigned<decltype(word_tag)>(), hn::ShiftRight<16>(bits));
+  hn::Store(hn::DemoteTo(half_tag, upper), half_tag, to);
+}
+
+// A zero for every channel of a pixel outside the image.
+alignas(64) constexpr float kZeros[kMaxPanelDepth] = {};
+
+template <class Element>
+void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape,
+                        std::size_t first_tile, std::size_t num_tiles, std::byte* v,
+                        std::size_t frequency_bytes) {
+  constexpr std::size_t kLineElements = kLineBytes / sizeof(Element);
+  const auto height = static_cast<std::ptrdiff_t>(shape.height);
+  const auto width = static_cast<std::ptrdiff_t>(shape.width);
+  const auto channels = static_cast<std::ptrdiff_t>(shape.channels);
+  const std::size_t tile_columns = shape.width / kTileOutputs;
+  const std::size_t image_tiles = tiles_per_image(shape);
+  for (std::size_t t = 0; t < num_tiles; ++t) {
+    const std::size_t image = (first_tile + t) / image_tiles;
+    const std::size_t tile = (first_tile + t) % image_tiles;
+    const float* const pixels = input + image * shape.height * shape.width * shape.channels;
+    const auto top = static_cast<std::ptrdiff_t>(tile / tile_columns * kTileOutputs) - 1;
+    const auto left = static_cast<std::ptrdiff_t>(tile % tile_columns * kTileOutputs) - 1;
+    const float* patch[kTileInputs][kTileInputs];
+    for (std::ptrdiff_t i = 0; i < 6; ++i) {
+      for (std::ptrdiff_t j = 0; j < 6; ++j) {
+        const std::ptrdiff_t y = top + i, x = left + j;
+        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+        patch[i][j] = inside ? pixels + (y * width + x) * channels : kZeros;
+      }
+    }
+    std::byte* const row = v + t / kGroupRows * kGroupRows * shape.channels * sizeof(Element) +
+                           t % kGroupRows * kLineBytes;
+    for (std::size_t c = 0; c < shape.channels; c += kLanes) {
+      Vector columns[6][6];  // transformed down the columns
+      HWY_UNROLL(6)
+      for (int j = 0; j < 6; ++j) {
+        Vector d[6], transformed[6];
+        for (int i = 0; i < 6; ++i) {
+          d[i] = hn::Load(kTag, patch[i][j] + c);
+        }
+        transform_input_row(d, transformed);
+        for (int i = 0; i < 6; ++i) {
+          columns[i][j] = transformed[i];
+        }
+      }
+      auto* const to =
+          reinterpret_cast<Element*>(row + c / kLineElements * kGroupRows * kLineBytes) +
+          c % kLineElements;
+      HWY_UNROLL(6)
+      for (int i = 0; i < 6; ++i) {
+        Vector transformed[6];
+        transform_input_row(columns[i], transformed);
+        for (int j = 0; j < 6; ++j) {
+          store_values(transformed[j], to + (i * 6 + j) * (frequency_bytes / sizeof(Element)));
+        }
+      }
+    }
+  }
+}
+
+void transform_input(Arithmetic arithmetic, const float* input, const ImageShape& shape,
+                     std::size_t first_tile, std::size_t num_tiles, std::byte* v,
+                     std::size_t frequency_bytes) {
+  const auto transform = arithmetic == Arithmetic::kBf16Dot ? &transform_input_to<std::uint16_t>
+                                                            : &transform_input_to<float>;
+  transform(input, shape, first_tile, num_tiles, v, frequency_bytes);
+}
+
+void transform_output(const OutputTransform& o) {
+  const std::size_t tile_columns = o.shape.width / kTileOutputs;
+  const std::size_t image_tiles = tiles_per_image(o.shape);
+  const std::size_t side = o.max_pool ? kTileOutputs / 2 : kTileOutputs;  // of a finished tile
+  const std::size_t row_floats = tile_columns * side * o.shape.channels;
+  const std::size_t image_floats = image_tiles * side * side * o.shape.channels;
+  const Vector zero = hn::Zero(kTag);
+  for (std::size_t t = 0; t < o.num_tiles; ++t) {
+    const std::size_t image = (o.first_tile + t) / image_tiles;
+    const std::size_t tile = (o.first_tile + t) % image_tiles;
+    float* const to = o.output + image * image_floats + tile / tile_columns * side * row_floats +
+                      tile % tile_columns * side * o.shape.channels + o.first_channel;
+    const float* const from = o.m + t * o.num_channels;
+    for (std::size_t c = 0; c < o.num_channels; c += kLanes) {
+      Vector columns[4][6];
+      HWY_UNROLL(6)
+      for (int j = 0; j < 6; ++j) {
+        Vector m[6], y[4];
+        for (int i = 0; i < 6; ++i) {
+          m[i] = hn::Load(kTag, from + (i * 6 + j) * o.frequency_floats + c);
+        }
+        transform_output_row(m, y);
+        for (int i = 0; i < 4; ++i) {
+          columns[i][j] = y[i];
+        }
+      }
+      Vector y[4][4];
+      HWY_UNROLL(4)
+      for (int i = 0; i < 4; ++i) {
+        transform_output_row(columns[i], y[i]);
+      }
+      const Vector bias = hn::Load(kTag, o.bias + o.first_channel + c);
+      if (o.max_pool) {
+        // The largest of four, then bias and ReLU once: both are monotonic.
+        HWY_UNROLL(2)
+        for (int i = 0; i < 2; ++i) {
+          HWY_UNROLL(2)
+          for (int j = 0; j < 2; ++j) {
+            const Vector largest = hn::Max(hn::Max(y[2 * i][2 * j], y[2 * i][2 * j + 1]),
+                                           hn::Max(y[2 * i + 1][2 * j], y[2 * i + 1][2 * j + 1]));
+            hn::Store(hn::Max(hn::Add(largest, bias), zero), kTag,
+                      to + i * row_floats + j * o.shape.channels + c);
+          }
+        }
+      } else {
+        HWY_UNROLL(4)
+        for (int i = 0; i < 4; ++i) {
+          HWY_UNROLL(4)
+          for (int j = 0; j < 4; ++j) {
+            hn::Store(hn::Max(hn::Add(y[i][j], bias), zero), kTag,
+                      to + i * row_floats + j * o.shape.channels + c);
+          }
+        }
+      }
+    }
+  }
+}
+
+constexpr hn::CappedTag<double, 8> kDoubleTag;
+using DoubleVector = hn::Vec<decltype(kDoubleTag)>;
+constexpr std::size_t kDoubleLanes = hn::MaxLanes(kDoubleTag);
+
+// u = G g, three taps to six values. Row n of G is (1, x, x^2) / (the Lagrange denominator) of
+// point x; the last one is infinity, (0, 0, 1).
+HWY_INLINE void transform_filter_row(const DoubleVector g[3], DoubleVector u[6]) {
+  constexpr double p = kP, q = kQ;
+  constexpr double kPoints[5] = {0, p, -p, q, -q};
+  constexpr double kDenominators[5] = {p * p * q * q, 2 * p * p * (p * p - q * q),
+                                       2 * p * p * (p * p - q * q), 2 * q * q * (q * q - p * p),
+                                       2 * q * q * (q * q - p * p)};
+  for (int n = 0; n < 5; ++n) {
+    const double scale = 1 / kDenominators[n], x = kPoints[n];
+    const DoubleVector linear =
+        hn::MulAdd(hn::Set(kDoubleTag, x * scale), g[1], hn::Mul(hn::Set(kDoubleTag, scale), g[0]));
+    u[n] = hn::MulAdd(hn::Set(kDoubleTag, x * x * scale), g[2], linear);
+  }
+  u[5] = g[2];
+}
+
+void transform_filters(const float* const taps[9], std::size_t row_stride, std::size_t depth,
+                       float* filters) {
+  const hn::Rebind<float, decltype(kDoubleTag)> float_tag;
+  for (std::size_t k = 0; k < depth; ++k) {
+    for (std::size_t column = 0; column < kPanelColumns; column += kDoubleLanes) {
+      DoubleVector rows[6][3];
+      for (int s = 0; s < 3; ++s) {
+        DoubleVector g[3], u[6];
+        for (int r = 0; r < 3; ++r) {
+          g[r] = hn::PromoteTo(kDoubleTag,
+                               hn::LoadU(float_tag, taps[r * 3 + s] + k * row_stride + column));
+        }
+        transform_filter_row(g, u);
+        for (int i = 0; i < 6; ++i) {
+          rows[i][s] = u[i];
+        }
+      }
+      for (std::size_t i = 0; i < 6; ++i) {
+        DoubleVector u[6];
+        transform_filter_row(rows[i], u);
+        for (std::size_t j = 0; j < 6; ++j) {
+          float* const to = filters + ((i * 6 + j) * depth + k) * kPanelColumns + column;
+          hn::StoreU(hn::DemoteTo(float_tag, u[j]), float_tag, to);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vggroove::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vggroove::cpu {
+namespace {
+HWY_EXPORT(transform_input);
+HWY_EXPORT(transform_output);
+HWY_EXPORT(transform_filters);
+}  // namespace
+
+void winograd_transform_input(Arithmetic arithmetic, const float* input, const ImageShape& shape,
+                              std::size_t first_tile, std::size_t num_tiles, std::byte* v,
+                              std::size_t frequency_bytes) {
+  HWY_DYNAMIC_DISPATCH(transform_input)
+  (arithmetic, input, shape, first_tile, num_tiles, v, frequency_bytes);
+}
+
+void winograd_transform_output(const OutputTransform& transform) {
+  HWY_DYNAMIC_DISPATCH(transform_output)(transform);
+}
+
+void winograd_transform_filters(const float* const taps[9], std::size_t row_stride,
+                                std::size_t depth, float* filters) {
+  HWY_DYNAMIC_DISPATCH(transform_filters)(taps, row_stride, depth, filters);
+}
+
+}  // namespace vggroove::cpu
+#endif  // HWY_ONCE
