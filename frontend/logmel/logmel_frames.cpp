@@ -22,8 +22,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "frontend/logmel/fft_inl.h"
-#include "frontend/logmel/transpose_inl.h"
+#include "frontend/logmel/fft-inl.h"
+#include "frontend/logmel/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vggroove::HWY_NAMESPACE {

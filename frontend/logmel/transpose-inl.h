@@ -1,5 +1,5 @@
 // Between memory order (a frame's values side by side) and lane order (a value's frames side by
-// side). Included once per SIMD target, see fft_inl.h.
+// side). Included once per SIMD target, see fft-inl.h.
 #if defined(VGGROOVE_LOGMEL_TRANSPOSE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef VGGROOVE_LOGMEL_TRANSPOSE_INL_H
 #undef VGGROOVE_LOGMEL_TRANSPOSE_INL_H
