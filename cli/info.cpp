@@ -1,24 +1,144 @@
+#include <dnnl.h>
 #include <fmt/format.h>
+#include <hwy/highway.h>
+#include <sndfile.h>
+#include <soxr.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "cli/locations.h"
 #include "cli/verbs.h"
 
 namespace vggroove::cli {
 
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  vggroove info\n"
+    "  vggroove info --json";
+
+constexpr const char* kFormats = "WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, AU, CAF, W64, RF64";
+
+// The first value of a key in /proc/cpuinfo; empty where there is none (another architecture).
+std::string cpu_info(const std::string& key) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(key)) {
+      const std::size_t colon = line.find(": ");
+      return colon == std::string::npos ? "" : line.substr(colon + 2);
+    }
+  }
+  return "";
+}
+
+// Instructions for bf16 products, in the kernel's words.
+std::vector<std::string> bf16_instructions() {
+  std::istringstream flags(cpu_info("flags") + " " + cpu_info("Features"));
+  std::vector<std::string> found;
+  std::string flag;
+  while (flags >> flag) {
+    if (flag == "avx512_bf16" || flag == "amx_bf16" || flag == "bf16" || flag == "svebf16") {
+      found.push_back(flag);
+    }
+  }
+  return found;
+}
+
+std::string simd_target() {
+  const auto targets = static_cast<std::uint64_t>(hwy::SupportedTargets());
+  return hwy::TargetName(static_cast<decltype(hwy::SupportedTargets())>(targets & (~targets + 1)));
+}
+
+double memory_gib() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) /
+         (1 << 30);
+}
+
+Json libraries() {
+  const dnnl_version_t* dnnl = dnnl_version();
+  return {{"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
+          {"Highway", fmt::format("{}.{}", HWY_MAJOR, HWY_MINOR)},
+          {"libsndfile", std::string(sf_version_string())},
+          {"soxr", soxr_version()},
+          {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100,
+                              FMT_VERSION % 100)}};
+}
+
+Json collect() {
+  const std::filesystem::path model = default_model_path();
+  std::error_code missing;
+  Json info;
+  info["version"] = VGGROOVE_VERSION;
+  info["cpu"] = {{"model", cpu_info("model name")},
+                 {"cores", std::thread::hardware_concurrency()},
+                 {"simd", simd_target()},
+                 {"bf16", bf16_instructions()}};
+  info["memory_gib"] = std::round(10 * memory_gib()) / 10;
+  info["formats"] = kFormats;
+  info["libraries"] = libraries();
+  info["default_model"] = {{"path", model.string()},
+                           {"exists", std::filesystem::exists(model, missing)}};
+  Json& folders = info["data_folders"] = Json::array();
+  for (const std::filesystem::path& folder : data_folders()) {
+    folders.push_back(folder.string());
+  }
+  return info;
+}
+
+void print_for_people(const Json& info) {
+  const auto line = [](const char* name, const std::string& value) {
+    fmt::print("{:<14}{}\n", name, value);
+  };
+  const Json& cpu = info["cpu"];
+  line("vggroove", info["version"]);
+  line("cpu", cpu["model"]);
+  line("cores", cpu["cores"].dump());
+  line("simd", cpu["simd"]);
+  std::string bf16;
+  for (const Json& instruction : cpu["bf16"]) {
+    bf16 += (bf16.empty() ? "" : ", ") + instruction.get<std::string>();
+  }
+  line("bf16", bf16.empty() ? "no instructions for it; --precision bf16 gains little" : bf16);
+  line("memory", info["memory_gib"].dump() + " GiB");
+  line("formats", info["formats"]);
+  std::string versions;
+  for (const auto& [name, version] : info["libraries"].items()) {
+    versions += (versions.empty() ? "" : ", ") + name + " " + version.get<std::string>();
+  }
+  line("libraries", versions);
+  const Json& model = info["default_model"];
+  line("default model",
+       model["path"].get<std::string>() + (model["exists"].get<bool>() ? "" : " (not there yet)"));
+}
+
+}  // namespace
+
 void add_info(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("info", "What this build and this machine can do");
-  static bool json = false;
-  verb->add_flag("--json", json, "Print JSON");
-  verb->callback([&action] {
-    action = [] {
-      const unsigned num_cores = std::thread::hardware_concurrency();
-      if (json) {
-        fmt::print("{}\n",
-                   nlohmann::json{{"version", VGGROOVE_VERSION}, {"cores", num_cores}}.dump(2));
+  verb->footer(kFooter);
+  const auto json = std::make_shared<bool>(false);
+  verb->add_flag("--json", *json, "Print JSON");
+  verb->callback([&action, json] {
+    action = [json] {
+      const Json info = collect();
+      if (*json) {
+        fmt::print("{}\n", info.dump(2, ' ', false, Json::error_handler_t::replace));
       } else {
-        fmt::print("vggroove {}\ncores  {}\n", VGGROOVE_VERSION, num_cores);
+        print_for_people(info);
       }
       return static_cast<int>(kAllGood);
     };

@@ -1,8 +1,10 @@
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 
 #include "base/error.h"
+#include "cli/interrupt.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -11,8 +13,13 @@ constexpr const char* kDescription =
     "vggroove tells the genre of music: audio file -> log-mel spectrogram -> VGGish -> genre.";
 
 constexpr const char* kFooter =
-    "Exit codes: 0 all good, 1 failed, 2 usage, 3 finished but some files failed.\n"
-    "Every verb has its own --help with examples.";
+    "Examples:\n"
+    "  vggroove weights fetch vggish          the released weights, once\n"
+    "  vggroove classify song.mp3\n"
+    "  vggroove classify ~/music --out genres.jsonl\n"
+    "  vggroove info                          what this machine can do\n"
+    "Every verb has its own --help with examples.\n"
+    "Exit codes: 0 all good, 1 failed, 2 usage, 3 finished but some files failed, 130 interrupted.";
 
 }  // namespace
 
@@ -24,6 +31,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", VGGROOVE_VERSION);
   app.require_subcommand(1);
 
+  // A file that grows over a limit is then an error of write(), which says what to do.
+  std::signal(SIGXFSZ, SIG_IGN);
+
   Action action;
   add_info(app, action);
 
@@ -33,7 +43,13 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kAllGood : kUsageError;
   }
   try {
-    return action();
+    const int exit_code = action();
+    if (std::fflush(stdout) != 0) {
+      throw Error(ErrorClass::kIo, "standard output: cannot write");
+    }
+    return exit_code;
+  } catch (const Interrupted& interrupted) {
+    return 128 + interrupted.signal;
   } catch (const Error& error) {
     std::fprintf(stderr, "vggroove: %s\n", error.what());
     return error.error_class() == ErrorClass::kUsage ? kUsageError : kFailed;

@@ -13,6 +13,8 @@ enum ExitCode : int { kAllGood = 0, kFailed = 1, kUsageError = 2, kSomeFilesFail
 using Action = std::function<int()>;
 
 // Each adds its subcommand and sets `action` from the subcommand's callback. One file per verb.
+void add_classify(CLI::App& app, Action& action);
+void add_embed(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 
