@@ -20,16 +20,14 @@ build|libfmt-dev|text formatting
 build|nlohmann-json3-dev|JSON
 build|libpng-dev|pictures
 build|libssl-dev|SHA-256
-build|libleveldb-dev|TensorFlow checkpoints: table format
 build|libsnappy-dev|TensorFlow checkpoints: compression
-build|libprotobuf-dev|TensorFlow checkpoints: messages
-build|protobuf-compiler|TensorFlow checkpoints: messages
 build|libzip-dev|npz and pth archives
 build|zlib1g-dev|compression
 build|libcurl4|downloads released weights
 build|libcurl4-openssl-dev|downloads released weights
 build|ca-certificates|downloads released weights
 test|libgtest-dev|unit tests
+test|libleveldb-dev|writes tables to read
 test|libbenchmark-dev|benchmarks
 test|python3|checks of the source tree
 lint|clang-format|layout of the code
