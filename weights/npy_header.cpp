@@ -236,6 +236,33 @@ NpyHeader parse_npy_dictionary(const std::string& place, std::string_view dictio
   return DictionaryParser(place, dictionary).parse();
 }
 
+namespace {
+
+std::string header_text(const std::string& descr, const Shape& shape) {
+  std::string extents;
+  for (const std::int64_t extent : shape) {
+    extents += fmt::format("{}, ", extent);
+  }
+  if (shape.size() > 1) {
+    extents.resize(extents.size() - 2);
+  } else if (shape.size() == 1) {
+    extents.resize(extents.size() - 1);  // "(3,)"
+  }
+  std::string dictionary =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, extents);
+  constexpr std::size_t kVersion1Begin = 10, kAlignment = 64;
+  const std::size_t used = kVersion1Begin + dictionary.size() + 1;
+  dictionary.append((used + kAlignment - 1) / kAlignment * kAlignment - used, ' ');
+  dictionary += '\n';
+  std::string header(kMagic);
+  header += std::string_view("\x01\x00", 2);
+  header += static_cast<char>(dictionary.size() & 0xff);
+  header += static_cast<char>(dictionary.size() >> 8);
+  return header + dictionary;
+}
+
+}  // namespace
+
 std::string npy_header_text(DType dtype, const Shape& shape) {
   std::optional<std::string_view> type;
   for (const NumberType& number : kNumberTypes) {
@@ -247,27 +274,11 @@ std::string npy_header_text(DType dtype, const Shape& shape) {
     throw Error(ErrorClass::kUsage,
                 fmt::format("NumPy has no dtype {}; convert the tensor to F32", dtype_name(dtype)));
   }
-  std::string extents;
-  for (const std::int64_t extent : shape) {
-    extents += fmt::format("{}, ", extent);
-  }
-  if (shape.size() > 1) {
-    extents.resize(extents.size() - 2);
-  } else if (shape.size() == 1) {
-    extents.resize(extents.size() - 1);  // "(3,)"
-  }
-  std::string dictionary =
-      fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
-                  dtype_bytes(dtype) == 1 ? '|' : '<', *type, extents);
-  constexpr std::size_t kVersion1Begin = 10, kAlignment = 64;
-  const std::size_t used = kVersion1Begin + dictionary.size() + 1;
-  dictionary.append((used + kAlignment - 1) / kAlignment * kAlignment - used, ' ');
-  dictionary += '\n';
-  std::string header(kMagic);
-  header += std::string_view("\x01\x00", 2);
-  header += static_cast<char>(dictionary.size() & 0xff);
-  header += static_cast<char>(dictionary.size() >> 8);
-  return header + dictionary;
+  return header_text(fmt::format("{}{}", dtype_bytes(dtype) == 1 ? '|' : '<', *type), shape);
+}
+
+std::string npy_text_header_text(std::size_t item_characters, const Shape& shape) {
+  return header_text(fmt::format("<U{}", item_characters), shape);
 }
 
 }  // namespace vggroove::weights

@@ -37,5 +37,7 @@ NpyHeader parse_npy_dictionary(const std::string& place, std::string_view dictio
 // Magic, version 1.0, length and dictionary, padded to a multiple of 64 bytes as NumPy does.
 // Throws Error(kUsage) for BF16, which NumPy lacks.
 std::string npy_header_text(DType dtype, const Shape& shape);
+// The same for text of `item_characters` UCS-4 characters each (dtype <U).
+std::string npy_text_header_text(std::size_t item_characters, const Shape& shape);
 
 }  // namespace vggroove::weights

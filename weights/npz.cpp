@@ -75,6 +75,37 @@ void append_utf8(std::string& text, std::uint32_t code) {
   }
 }
 
+// The character that begins at `position`, which moves behind it; U+FFFD and one byte on where
+// there is none (RFC 3629: no surrogates, no longer forms than needed, at most U+10FFFF).
+std::uint32_t next_utf8_character(std::string_view text, std::size_t& position) {
+  constexpr std::uint32_t kReplacement = 0xfffd;
+  const auto byte_at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) : 0u;
+  };
+  const std::uint32_t first = byte_at(position);
+  const std::size_t length = first < 0x80 ? 1 : first >> 5 == 0x6 ? 2 : first >> 4 == 0xe ? 3 : 4;
+  std::uint32_t code = length == 1 ? first : first & (0xffu >> (length + 1));
+  bool valid = length < 4 || first >> 3 == 0x1e;
+  for (std::size_t i = 1; i < length; ++i) {
+    const std::uint32_t byte = byte_at(position + i);
+    valid = valid && byte >> 6 == 0x2;
+    code = code << 6 | (byte & 0x3f);
+  }
+  constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  valid =
+      valid && code >= kSmallest[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+  position += valid ? length : 1;
+  return valid ? code : kReplacement;
+}
+
+std::vector<std::uint32_t> to_ucs4(std::string_view text) {
+  std::vector<std::uint32_t> codes;
+  for (std::size_t position = 0; position < text.size();) {
+    codes.push_back(next_utf8_character(text, position));
+  }
+  return codes;
+}
+
 // One element of <U text; NumPy fills it with NUL characters.
 std::string from_ucs4(const std::string& place, std::span<const std::byte> item) {
   std::string text;
@@ -230,6 +261,22 @@ void NpzWriter::begin_array(const std::string& name, DType dtype, const Shape& s
 
 void NpzWriter::append(std::span<const std::byte> bytes) {
   impl_->zip.append(bytes);
+}
+
+void NpzWriter::append_text(const std::string& name, std::span<const std::string> texts) {
+  std::vector<std::vector<std::uint32_t>> items;
+  std::size_t width = 1;  // NumPy, too, makes no <U0
+  for (const std::string& text : texts) {
+    items.push_back(to_ucs4(text));
+    width = std::max(width, items.back().size());
+  }
+  const std::string header = npy_text_header_text(width, {static_cast<std::int64_t>(items.size())});
+  impl_->zip.begin_member(name + ".npy", header.size() + items.size() * width * 4);
+  impl_->zip.append(std::as_bytes(std::span(header)));
+  for (std::vector<std::uint32_t>& item : items) {
+    item.resize(width);
+    impl_->zip.append(std::as_bytes(std::span(item)));
+  }
 }
 
 void NpzWriter::commit() {

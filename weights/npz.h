@@ -39,6 +39,9 @@ class NpzWriter {
 
   void begin_array(const std::string& name, DType dtype, const Shape& shape);
   void append(std::span<const std::byte> bytes);
+  // A whole array of text, dtype <U, shape [n]. Bytes that are not UTF-8 become U+FFFD; NUL
+  // characters at the end of a text are lost, as everywhere in NumPy.
+  void append_text(const std::string& name, std::span<const std::string> texts);
   void commit();
 
  private:
