@@ -12,8 +12,9 @@ namespace vggroove {
 // to uint8 (vggish_postprocess.py; ports that round differ from the released features).
 class Postprocessor {
  public:
+  // Throws Error(kUnsupported) where the model has no PCA parameters.
   static Postprocessor from_model(const weights::ModelFile& model);
-  // embeddings [n, 128] -> quantized [n, 128]
+  // embeddings [n, 128] -> quantized [n, 128]. Throws Error(kInvalid) where one is not finite.
   void quantize(const float* embeddings, std::size_t n, std::uint8_t* quantized) const;
 
  private:
@@ -21,7 +22,7 @@ class Postprocessor {
   std::vector<float> means_;          // [128]
 };
 
-// quantized / 255 * 4 - 2
+// quantized / 255 * 4 - 2, in double, rounded once
 void dequantize(const std::uint8_t* quantized, std::size_t count, float* values);
 
 }  // namespace vggroove
