@@ -12,6 +12,9 @@ build|cmake|build system
 build|ninja-build|build system
 build|pkg-config|finds libraries
 build|libsndfile1-dev|decodes audio files
+build|libmpg123-dev|decodes MP3
+build|libopus-dev|decodes Opus
+build|libopusfile-dev|decodes Opus
 build|libsoxr-dev|resamples to 16 kHz
 build|libhwy-dev|portable SIMD
 build|libdnnl-dev|oneDNN: the portable compute path

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "frontend/audio/mpeg_header.h"
+#include "frontend/audio/mpeg_frames.h"
 
 namespace vggroove {
 namespace {
@@ -18,9 +18,6 @@ using namespace std::string_view_literals;
 constexpr int kMostTags = 8;
 // How far junk may reach before the first MPEG frame: what players search, too.
 constexpr std::int64_t kMpegSearchBytes = std::int64_t{128} << 10;
-// Three frames in a row at the distances that their headers say: random bytes have a chance of
-// about 1e-12 per position.
-constexpr int kChainedFrames = 3;
 
 struct Signature {
   std::string_view bytes;
@@ -85,41 +82,6 @@ void drop_id3_tags(AudioFile& file) {
   }
 }
 
-bool frames_chain_from(AudioFile& file, std::int64_t position, const MpegHeader& first) {
-  MpegHeader previous = first;
-  for (int frame = 1; frame < kChainedFrames; ++frame) {
-    position += static_cast<std::int64_t>(previous.frame_bytes);
-    const std::vector<unsigned char> bytes = bytes_at(file, position, MpegHeader::kBytes);
-    if (bytes.size() < MpegHeader::kBytes) {
-      return position <= file.size_bytes() || frame > 1;  // a clip of one or two frames
-    }
-    const auto header = MpegHeader::parse(std::span(bytes).first<MpegHeader::kBytes>());
-    if (!header || header->frame_bytes == 0 || !header->continues(previous)) {
-      return false;
-    }
-    previous = *header;
-  }
-  return true;
-}
-
-// Hides what stands before the first MPEG frame; false where there is none.
-bool drop_until_mpeg_frame(AudioFile& file) {
-  const std::vector<unsigned char> bytes = bytes_at(file, 0, kMpegSearchBytes);
-  const std::span view(bytes);
-  for (std::size_t at = 0; at + MpegHeader::kBytes <= view.size(); ++at) {
-    if (view[at] != 0xff) {
-      continue;
-    }
-    const auto header = MpegHeader::parse(view.subspan(at).first<MpegHeader::kBytes>());
-    if (header && header->frame_bytes != 0 &&
-        frames_chain_from(file, static_cast<std::int64_t>(at), *header)) {
-      file.drop_front(static_cast<std::int64_t>(at));
-      return true;
-    }
-  }
-  return false;
-}
-
 bool is_for_libsndfile(std::span<const unsigned char> head) {
   const bool is_riff = begins_with(head, {"RIFF"sv, 0}) || begins_with(head, {"RIFX"sv, 0}) ||
                        begins_with(head, {"RF64"sv, 0});
@@ -145,7 +107,8 @@ AudioContent recognise_content(AudioFile& file) {
   if (is_for_libsndfile(head)) {
     return AudioContent::kLibsndfile;
   }
-  if (drop_until_mpeg_frame(file)) {
+  if (const auto position = find_mpeg_frames(file, 0, kMpegSearchBytes)) {
+    file.drop_front(*position);
     return AudioContent::kMpeg;
   }
   file.throw_if_read_failed();

@@ -42,7 +42,8 @@ double Decoder::decoded_seconds() const {
 
 void Decoder::refuse_to_open(const std::string& words) const {
   file_->throw_if_read_failed();
-  throw Error(ErrorClass::kCorrupt,
+  const bool is_unknown_codec = words.find("unimplemented") != std::string::npos;
+  throw Error(is_unknown_codec ? ErrorClass::kUnsupported : ErrorClass::kCorrupt,
               fmt::format("{}: cannot be decoded: {}; re-encode or replace the file",
                           file_->path().string(), words));
 }

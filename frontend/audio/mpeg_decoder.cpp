@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <mpg123.h>
 
-#include <cstdio>
+#include "frontend/audio/mpeg_frames.h"
 
 namespace vggroove {
 namespace {
@@ -13,32 +13,23 @@ constexpr std::size_t kInterleavedSamples = std::size_t{16} << 10;
 
 ssize_t read_bytes(void* user_data, void* out, size_t count) {
   return static_cast<ssize_t>(
-      static_cast<AudioFile*>(user_data)->read({static_cast<unsigned char*>(out), count}));
-}
-
-off_t seek(void* user_data, off_t offset, int whence) {
-  AudioFile& file = *static_cast<AudioFile*>(user_data);
-  const off_t base = whence == SEEK_CUR   ? file.position_bytes()
-                     : whence == SEEK_END ? file.size_bytes()
-                                          : 0;
-  if (base + offset < 0) {
-    return -1;
-  }
-  file.seek(base + offset);
-  return file.position_bytes();
+      static_cast<MpegFrames*>(user_data)->read({static_cast<unsigned char*>(out), count}));
 }
 
 }  // namespace
 
 struct MpegDecoder::Handle {
+  explicit Handle(AudioFile& file) : frames(file) {}
+
+  MpegFrames frames;
   mpg123_handle* mpg123 = nullptr;
   ~Handle() { mpg123_delete(mpg123); }
 };
 
-// libmpg123 and not libsndfile around it: libsndfile lets it print warnings, guesses the length
+// libmpg123 and not libsndfile around it: libsndfile lets it print warnings, and guesses the length
 // from the first frame's bit rate and cuts off what lies behind (variable bit rate without an
-// index), and gives up at 1 kB of junk (an APE tag at the end).
-MpegDecoder::MpegDecoder(AudioFile& file) : Decoder(file), handle_(new Handle) {
+// index).
+MpegDecoder::MpegDecoder(AudioFile& file) : Decoder(file), handle_(new Handle(file)) {
   static const int library_ready = mpg123_init();
   int error = library_ready;
   if (error == MPG123_OK) {
@@ -48,14 +39,10 @@ MpegDecoder::MpegDecoder(AudioFile& file) : Decoder(file), handle_(new Handle) {
   if (mpg123 == nullptr) {
     refuse_to_open(mpg123_plain_strerror(error));
   }
-  mpg123_param(mpg123, MPG123_ADD_FLAGS,
-               MPG123_FORCE_FLOAT | MPG123_GAPLESS | MPG123_QUIET | MPG123_SKIP_ID3V2, 0);
+  mpg123_param(mpg123, MPG123_ADD_FLAGS, MPG123_FORCE_FLOAT | MPG123_GAPLESS | MPG123_QUIET, 0);
   mpg123_param(mpg123, MPG123_REMOVE_FLAGS, MPG123_AUTO_RESAMPLE, 0);
-  constexpr long kUnlimited = -1;
-  mpg123_param(mpg123, MPG123_RESYNC_LIMIT, kUnlimited, 0);
-  mpg123_replace_reader_handle(mpg123, read_bytes, seek, nullptr);
-  file.seek(0);
-  if (mpg123_open_handle(mpg123, &file) != MPG123_OK) {
+  mpg123_replace_reader_handle(mpg123, read_bytes, nullptr, nullptr);
+  if (mpg123_open_handle(mpg123, &handle_->frames) != MPG123_OK) {
     refuse_to_open(mpg123_strerror(mpg123));
   }
   take_format();

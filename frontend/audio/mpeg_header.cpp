@@ -28,20 +28,17 @@ std::optional<MpegHeader> MpegHeader::parse(std::span<const unsigned char, kByte
   const int version_bits = bytes[1] >> 3 & 3, layer_bits = bytes[1] >> 1 & 3;
   const int rate_bits = bytes[2] >> 2 & 3, bit_rate_bits = bytes[2] >> 4;
   const bool in_sync = bytes[0] == 0xff && (bytes[1] & 0xe0) == 0xe0;
-  if (!in_sync || version_bits == 1 || layer_bits == 0 || rate_bits == 3 || bit_rate_bits == 15) {
+  if (!in_sync || version_bits == 1 || layer_bits == 0 || rate_bits == 3 || bit_rate_bits == 0 ||
+      bit_rate_bits == 15) {
     return std::nullopt;
   }
   MpegHeader header;
   header.version = version_bits == 3 ? 1 : version_bits == 2 ? 2 : 3;
   header.layer = 4 - layer_bits;
   header.sample_rate_hz = kSampleRates[rate_bits] >> (header.version - 1);
-  header.mono = bytes[3] >> 6 == 3;
-  header.has_checksum = (bytes[1] & 1) == 0;
-  if (bit_rate_bits != 0) {
-    const int row = header.version == 1 ? header.layer - 1 : header.layer == 1 ? 3 : 4;
-    header.frame_bytes =
-        frame_bytes_of(header, 1000 * kBitRates[row][bit_rate_bits], bytes[2] >> 1 & 1);
-  }
+  const int row = header.version == 1 ? header.layer - 1 : header.layer == 1 ? 3 : 4;
+  header.frame_bytes =
+      frame_bytes_of(header, 1000 * kBitRates[row][bit_rate_bits], bytes[2] >> 1 & 1);
   return header;
 }
 

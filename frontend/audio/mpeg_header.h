@@ -12,13 +12,12 @@ struct MpegHeader {
   int version = 0;  // 1, 2; 3 stands for 2.5
   int layer = 0;    // 1, 2, 3
   int sample_rate_hz = 0;
-  bool mono = false;
-  bool has_checksum = false;
-  std::size_t frame_bytes = 0;  // with the header; 0 in the free format, which does not say
+  std::size_t frame_bytes = 0;  // with the header
 
   static constexpr std::size_t kBytes = 4;
 
-  // Nothing where the bytes are no such header.
+  // Nothing where the bytes are no such header, or one of the free format, which does not tell the
+  // length of its frames.
   static std::optional<MpegHeader> parse(std::span<const unsigned char, kBytes> bytes);
 
   // True where both can stand in one stream.

@@ -31,8 +31,6 @@ std::string_view words_of(int error) {
     case OP_ENOTFORMAT:
     case OP_EBADHEADER:
       return "its header is damaged";
-    case OP_EBADPACKET:
-      return "a packet is damaged";
     case OP_EBADLINK:
     case OP_EBADTIMESTAMP:
       return "its time stamps contradict each other";
@@ -117,7 +115,7 @@ std::span<const float> OggOpusDecoder::decode() {
     int link = 0;
     const int count = op_read_float(handle_->opusfile, interleaved_.data(),
                                     static_cast<int>(interleaved_.size()), &link);
-    if (count == OP_HOLE) {
+    if (count == OP_HOLE || count == OP_EBADPACKET) {
       continue;
     }
     if (count < 0) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace vggroove {
 namespace {
@@ -70,6 +71,19 @@ std::string format_name(int format) {
   return "libsndfile";
 }
 
+// What libsndfile says of the file, or of the one that it could not open.
+std::string words_of(SNDFILE* sndfile) {
+  std::string words = sf_strerror(sndfile);
+  if (words.find("SF_INFO") != std::string::npos) {
+    return "its header gives an impossible sample rate";  // says libsndfile's caller is at fault
+  }
+  if (words.ends_with('.')) {
+    words.pop_back();
+  }
+  constexpr std::string_view kPrefix = "Error : ";
+  return words.starts_with(kPrefix) ? words.substr(kPrefix.size()) : words;
+}
+
 }  // namespace
 
 struct SndfileDecoder::Handle {
@@ -77,15 +91,16 @@ struct SndfileDecoder::Handle {
   ~Handle() { sf_close(sndfile); }
 };
 
-SndfileDecoder::SndfileDecoder(AudioFile& file) : Decoder(file), handle_(new Handle) {
+SndfileDecoder::SndfileDecoder(AudioFile& file) : Decoder(file), file_(file), handle_(new Handle) {
   SF_VIRTUAL_IO callbacks = {size_bytes, seek, read_bytes, refuse_to_write, position_bytes};
   SF_INFO header = {};
   file.seek(0);
   handle_->sndfile = sf_open_virtual(&callbacks, SFM_READ, &header, &file);
   if (handle_->sndfile == nullptr) {
-    refuse_to_open(sf_strerror(nullptr));
+    refuse_to_open(words_of(nullptr));
   }
   info_ = {header.samplerate, header.channels, format_name(header.format)};
+  missing_frames_ = header.frames;
   const std::size_t channels = static_cast<std::size_t>(std::max(header.channels, 1));
   mono_.resize(std::max(kInterleavedSamples / channels, std::size_t{1}));
   interleaved_.resize(mono_.size() * channels);
@@ -94,19 +109,28 @@ SndfileDecoder::SndfileDecoder(AudioFile& file) : Decoder(file), handle_(new Han
 SndfileDecoder::~SndfileDecoder() = default;
 
 std::span<const float> SndfileDecoder::decode() {
-  if (ended_) {
-    return {};
+  if (!ended_) {
+    const sf_count_t count = sf_readf_float(handle_->sndfile, interleaved_.data(),
+                                            static_cast<sf_count_t>(mono_.size()));
+    const std::size_t frames = static_cast<std::size_t>(std::max<sf_count_t>(count, 0));
+    missing_frames_ -= static_cast<std::int64_t>(frames);
+    ended_ = frames < mono_.size();
+    // libFLAC complains about a last frame that is cut, and about tags behind it.
+    const bool is_complete = missing_frames_ <= 0 || file_.position_bytes() >= file_.size_bytes();
+    if (ended_ && !is_complete && sf_error(handle_->sndfile) != SF_ERR_NO_ERROR) {
+      failure_ = words_of(handle_->sndfile);
+    }
+    if (frames > 0) {
+      channel_mean(
+          std::span(interleaved_).first(frames * static_cast<std::size_t>(info_.num_channels)),
+          info_.num_channels, mono_.data());
+      return std::span(mono_).first(frames);
+    }
   }
-  const sf_count_t count =
-      sf_readf_float(handle_->sndfile, interleaved_.data(), static_cast<sf_count_t>(mono_.size()));
-  const std::size_t frames = static_cast<std::size_t>(std::max<sf_count_t>(count, 0));
-  ended_ = frames < mono_.size();
-  if (ended_ && sf_error(handle_->sndfile) != SF_ERR_NO_ERROR) {
-    stop(sf_strerror(handle_->sndfile));
+  if (!failure_.empty()) {
+    stop(failure_);
   }
-  channel_mean(std::span(interleaved_).first(frames * static_cast<std::size_t>(info_.num_channels)),
-               info_.num_channels, mono_.data());
-  return std::span(mono_).first(frames);
+  return {};
 }
 
 }  // namespace vggroove
