@@ -198,7 +198,7 @@ HWY_NOINLINE void transform_rows(const double* rows, float* magnitudes) {
   }
 }
 
-// ln(x) of normal x > 0 to 6e-8 + half an ulp; NaN for NaN and infinity.
+// ln(x) of normal x > 0 to 6e-8 and the result's rounding; NaN where x is not finite.
 template <class D, class V>
 HWY_INLINE V log_of_positive(D d, V x) {
   const hn::RebindToSigned<D> integers;
@@ -218,7 +218,7 @@ HWY_INLINE V log_of_positive(D d, V x) {
   q = hn::MulAdd(q, t, hn::Set(d, -0.500005841f));
   const auto log_mantissa = hn::MulAdd(hn::Mul(t, t), q, t);
   const auto log = hn::MulAdd(hn::ConvertTo(d, exponent), hn::Set(d, 0.693147181f), log_mantissa);
-  return hn::MulAdd(x, hn::Zero(d), log);  // x * 0 is NaN where x is not finite
+  return hn::MulAdd(x, hn::Zero(d), log);  // + x * 0: NaN where x is not finite
 }
 
 HWY_NOINLINE void sum_bands(const float* magnitudes, const LogMelTables& tables, float* logmel) {

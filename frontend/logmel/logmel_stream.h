@@ -12,8 +12,8 @@ namespace vggroove {
 //   samples  at least (num_frames - 1) * 160 + 400 values: mono, 16 kHz
 //   logmel   [num_frames, 64] row-major
 // Within 2e-6 of logmel_ref where no sample exceeds full scale. A frame's values do not depend on
-// its neighbours or on num_frames, bit for bit. Samples that are not finite give NaN in their
-// frames.
+// its neighbours or on num_frames, bit for bit. NaN samples give NaN in their frames; infinite or
+// enormous ones (beyond 1e16) give values without meaning, there only.
 void logmel_frames(const float* samples, std::size_t num_frames, float* logmel);
 
 // Cuts a stream of samples into finished examples [96, 64].
