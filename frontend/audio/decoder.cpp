@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
 #include "frontend/audio/content.h"
 #include "frontend/audio/mpeg_decoder.h"
 #include "frontend/audio/opus_decoder.h"
@@ -40,12 +39,10 @@ double Decoder::decoded_seconds() const {
   return static_cast<double>(decoded_samples_) / info_.sample_rate_hz;
 }
 
-void Decoder::refuse_to_open(const std::string& words) const {
+void Decoder::refuse_to_open(ErrorClass error_class, const std::string& words) const {
   file_->throw_if_read_failed();
-  const bool is_unknown_codec = words.find("unimplemented") != std::string::npos;
-  throw Error(is_unknown_codec ? ErrorClass::kUnsupported : ErrorClass::kCorrupt,
-              fmt::format("{}: cannot be decoded: {}; re-encode or replace the file",
-                          file_->path().string(), words));
+  throw Error(error_class, fmt::format("{}: cannot be decoded: {}; re-encode or replace the file",
+                                       file_->path().string(), words));
 }
 
 void Decoder::stop(const std::string& words) const {

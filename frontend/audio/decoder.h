@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/error.h"
 #include "frontend/audio/audio_file.h"
 #include "frontend/audio/audio_reader.h"
 
@@ -29,9 +30,9 @@ class Decoder {
 
   virtual std::span<const float> decode() = 0;
 
-  // Throw Error kCorrupt (kIo where reading failed) with the decoder's `words` and, once samples
-  // have been delivered, the second where decoding stopped.
-  [[noreturn]] void refuse_to_open(const std::string& words) const;
+  // Throw Error of `error_class`, or kCorrupt with the second where decoding stopped; with the
+  // decoder library's `words`. Both throw kIo instead where reading the file had failed.
+  [[noreturn]] void refuse_to_open(ErrorClass error_class, const std::string& words) const;
   [[noreturn]] void stop(const std::string& words) const;
 
   AudioInfo info_;

@@ -37,13 +37,13 @@ MpegDecoder::MpegDecoder(AudioFile& file) : Decoder(file), handle_(new Handle(fi
   }
   mpg123_handle* const mpg123 = handle_->mpg123;
   if (mpg123 == nullptr) {
-    refuse_to_open(mpg123_plain_strerror(error));
+    refuse_to_open(ErrorClass::kCorrupt, mpg123_plain_strerror(error));
   }
   mpg123_param(mpg123, MPG123_ADD_FLAGS, MPG123_FORCE_FLOAT | MPG123_GAPLESS | MPG123_QUIET, 0);
   mpg123_param(mpg123, MPG123_REMOVE_FLAGS, MPG123_AUTO_RESAMPLE, 0);
   mpg123_replace_reader_handle(mpg123, read_bytes, nullptr, nullptr);
   if (mpg123_open_handle(mpg123, &handle_->frames) != MPG123_OK) {
-    refuse_to_open(mpg123_strerror(mpg123));
+    refuse_to_open(ErrorClass::kCorrupt, mpg123_strerror(mpg123));
   }
   take_format();
   mpg123_frameinfo frame = {};
@@ -59,7 +59,7 @@ void MpegDecoder::take_format() {
   long rate_hz = 0;
   int encoding = 0;
   if (mpg123_getformat(handle_->mpg123, &rate_hz, &num_channels_, &encoding) != MPG123_OK) {
-    refuse_to_open(mpg123_strerror(handle_->mpg123));
+    refuse_to_open(ErrorClass::kCorrupt, mpg123_strerror(handle_->mpg123));
   }
   if (info_.sample_rate_hz == 0) {
     info_.sample_rate_hz = static_cast<int>(rate_hz);

@@ -96,7 +96,9 @@ OggOpusDecoder::OggOpusDecoder(AudioFile& file) : Decoder(file), handle_(new Han
   int error = 0;
   handle_->opusfile = op_open_callbacks(&file, &callbacks, nullptr, 0, &error);
   if (handle_->opusfile == nullptr) {
-    refuse_to_open(std::string(words_of(error)));
+    refuse_to_open(
+        error == OP_EIMPL || error == OP_EVERSION ? ErrorClass::kUnsupported : ErrorClass::kCorrupt,
+        std::string(words_of(error)));
   }
   handle_->mono_decoder = opus_decoder_create(kRateHz, 1, &error);
   if (handle_->mono_decoder != nullptr) {

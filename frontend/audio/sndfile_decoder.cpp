@@ -84,6 +84,16 @@ std::string words_of(SNDFILE* sndfile) {
   return words.starts_with(kPrefix) ? words.substr(kPrefix.size()) : words;
 }
 
+// libsndfile numbers such errors, but publishes the numbers of four only.
+ErrorClass error_class_of(std::string_view words) {
+  for (const std::string_view unsupported : {"unimplemented", "sample rate", "Channel count"}) {
+    if (words.find(unsupported) != std::string_view::npos) {
+      return ErrorClass::kUnsupported;
+    }
+  }
+  return ErrorClass::kCorrupt;
+}
+
 }  // namespace
 
 struct SndfileDecoder::Handle {
@@ -97,7 +107,8 @@ SndfileDecoder::SndfileDecoder(AudioFile& file) : Decoder(file), file_(file), ha
   file.seek(0);
   handle_->sndfile = sf_open_virtual(&callbacks, SFM_READ, &header, &file);
   if (handle_->sndfile == nullptr) {
-    refuse_to_open(words_of(nullptr));
+    const std::string words = words_of(nullptr);
+    refuse_to_open(error_class_of(words), words);
   }
   info_ = {header.samplerate, header.channels, format_name(header.format)};
   missing_frames_ = header.frames;
