@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vggroove {
@@ -30,9 +31,29 @@ struct FeatureSet {
   }
 };
 
-// A feature table: .npz with `x` [clips, frames, D] or [clips, D] (float32/64, or uint8 = quantised
-// VGGish, which is dequantised), `y` (names or integers) and optionally `group`, `split`, `id`.
-// Throws Error naming the key and row that is wrong (missing, lengths that differ, NaN, one class).
+// Sorted names without repetition, and the index of each of `names` in them.
+struct LabelIndex {
+  std::vector<std::string> labels;
+  std::vector<int> index;  // [names]
+};
+LabelIndex index_labels(std::span<const std::string> names);
+
+// The clips of one split; the labels stay the same. Throws Error(kUsage) where there are none,
+// naming the splits that there are.
+FeatureSet clips_of_split(const FeatureSet& features, std::string_view split);
+
+// A feature table: .npz with
+//   x       [clips, frames, D] or [clips, D] (float32/64, or uint8 = quantised VGGish, which is
+//           dequantised), or [rows, D] together with frames
+//   y       [clips] names or integers
+//   frames  [clips] integers: the rows of each clip in x, where clips differ in length
+//   group, split, id  [clips], optional; input_form: one text, optional ("quantized": see above)
+// Other arrays are ignored. Throws Error naming the array and row that is wrong (missing, lengths
+// that differ, NaN, no clips).
 FeatureSet read_feature_table(const std::filesystem::path& path);
+
+// The same, written: atomic, x as float32. It reads back bit for bit (texts that are not UTF-8
+// with replacement characters). Throws Error(kIo).
+void write_feature_table(const std::filesystem::path& path, const FeatureSet& features);
 
 }  // namespace vggroove
