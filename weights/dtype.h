@@ -20,6 +20,13 @@ using Shape = std::vector<std::int64_t>;
 std::int64_t num_elements(const Shape& shape);
 std::string shape_text(const Shape& shape);  // "[3, 3, 64, 128]"
 
+// A tensor without its values.
+struct TensorHeader {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+};
+
 // A tensor held in memory: what an importer makes and a writer takes.
 struct Tensor {
   std::string name;

@@ -90,6 +90,18 @@ const std::filesystem::path& ModelFile::path() const {
 const ModelMetadata& ModelFile::metadata() const {
   return impl_->metadata;
 }
+std::vector<TensorHeader> ModelFile::tensors() const {
+  std::vector<const std::pair<const std::string, SafetensorsEntry>*> by_position;
+  for (const auto& tensor : impl_->file.tensors()) {
+    by_position.push_back(&tensor);
+  }
+  std::ranges::stable_sort(by_position, {}, [](const auto* t) { return t->second.begin_byte; });
+  std::vector<TensorHeader> headers;
+  for (const auto* tensor : by_position) {
+    headers.push_back({tensor->first, tensor->second.dtype, tensor->second.shape});
+  }
+  return headers;
+}
 bool ModelFile::has(std::string_view name) const {
   return impl_->file.tensors().contains(name);
 }

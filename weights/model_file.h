@@ -52,6 +52,7 @@ class ModelFile {
 
   const std::filesystem::path& path() const;
   const ModelMetadata& metadata() const;
+  std::vector<TensorHeader> tensors() const;  // all, in the file's order
   bool has(std::string_view name) const;
   bool has_network() const;  // all of vggish_tensors(), with the right shapes
   bool has_head() const;

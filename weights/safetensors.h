@@ -51,13 +51,6 @@ class SafetensorsFile {
   std::map<std::string, std::string, std::less<>> metadata_;
 };
 
-// A tensor that is going to be written.
-struct TensorHeader {
-  std::string name;
-  DType dtype = DType::kF32;
-  Shape shape;
-};
-
 // Writes a file in pieces: the header first, then the tensors' bytes in the order of `tensors`.
 // The file appears under its name on commit() only. The data begin at a multiple of 8 bytes.
 class SafetensorsWriter {

@@ -86,6 +86,9 @@ void ZipWriter::append(std::span<const std::byte> bytes) {
   if (!in_member_ || bytes.size() > member_left_bytes_) {
     throw Error(ErrorClass::kUsage, path_.string() + ": more bytes than the member was to have");
   }
+  if (bytes.empty()) {
+    return;  // zlib answers a null pointer with the checksum's start value
+  }
   file_.write(bytes);
   position_ += bytes.size();
   member_left_bytes_ -= bytes.size();
