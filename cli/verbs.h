@@ -18,4 +18,7 @@ void add_embed(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 
+// Subcommands of `vggroove weights`.
+void add_weights_inspect(CLI::App& weights_verb, Action& action);
+
 }  // namespace vggroove::cli
