@@ -16,11 +16,12 @@ namespace {
 constexpr std::size_t kBlockChannels = 64;
 constexpr std::size_t kBlockPanels = kBlockChannels / kPanelColumns;
 
-// Tiles per pass. The filters are streamed once per pass (4 / tiles bytes per multiply-add), V once
-// per 64 channels. With both prefetched, 96 tiles run at 93 to 98 % of the multiply-add peak for up
-// to 256 channels; the deep layers (6 tiles per example) take 192, where one core's demand is
-// 7.5 GB/s in place of 9.3 and two cores still share the last-level cache well.
-constexpr std::size_t kPassTiles = 96;
+// Tiles per pass. A pass streams the filters once (4 / tiles bytes per multiply-add) and wants V
+// [36][tiles][in] in L2: with 96 tiles or more the input transform of 128 channels spills and takes
+// twice as long. 48 tiles were best for images of 24 tiles and more (64 -> 128 channels: 77 % of
+// the multiply-add peak, 70 % with 96); layers with 6 tiles per image have so many channels that V
+// never fits, and take the number that asks least of the memory.
+constexpr std::size_t kPassTiles = 48;
 constexpr std::size_t kDeepPassTiles = 192;
 
 // Rows of V and M of one frequency are a power of two apart; 3 cache lines more keep the 36
@@ -48,8 +49,8 @@ WinogradConv::WinogradConv(Arithmetic arithmetic, const Conv3x3Spec& spec,
                             spec.height, spec.width, in, out));
   }
   const std::size_t image_tiles = tiles_per_image(input_shape_);
-  chunk_ = std::max<std::size_t>(
-      1, (image_tiles < kGroupRows ? kDeepPassTiles : kPassTiles) / image_tiles);
+  pass_tiles_ = image_tiles < kGroupRows ? kDeepPassTiles : kPassTiles;
+  chunk_ = std::max<std::size_t>(1, pass_tiles_ / image_tiles);
 
   biases_ = HugeBuffer(out * sizeof(float));
   biases(0, {biases_.as<float>(), out});
@@ -101,7 +102,7 @@ std::size_t WinogradConv::frequency_floats_of_m(std::size_t num_tiles) const {
 }
 
 std::size_t WinogradConv::scratch_bytes(std::size_t n) const {
-  const std::size_t num_tiles = n * tiles_per_image(input_shape_);
+  const std::size_t num_tiles = std::min(pass_tiles_, n * tiles_per_image(input_shape_));
   const std::size_t widened =
       arithmetic_ == Arithmetic::kBf16Weights ? kMaxPanelDepth * kPanelColumns * sizeof(float) : 0;
   return kNumFrequencies *
@@ -111,25 +112,32 @@ std::size_t WinogradConv::scratch_bytes(std::size_t n) const {
 
 void WinogradConv::forward(const std::byte* input, std::size_t n, std::byte* output,
                            std::byte* scratch) const {
-  const std::size_t num_tiles = n * tiles_per_image(input_shape_);
+  const std::size_t all_tiles = n * tiles_per_image(input_shape_);
+  for (std::size_t first = 0; first < all_tiles; first += pass_tiles_) {
+    pass(reinterpret_cast<const float*>(input), first, std::min(pass_tiles_, all_tiles - first),
+         reinterpret_cast<float*>(output), scratch);
+  }
+}
+
+void WinogradConv::pass(const float* input, std::size_t first_tile, std::size_t num_tiles,
+                        float* output, std::byte* scratch) const {
   const std::size_t v_bytes = frequency_bytes_of_v(num_tiles);
   const std::size_t m_floats = frequency_floats_of_m(num_tiles);
   std::byte* const v = scratch;
   auto* const m = reinterpret_cast<float*>(v + kNumFrequencies * v_bytes);
   float* const widened = m + kNumFrequencies * m_floats;
 
-  winograd_transform_input(arithmetic_, reinterpret_cast<const float*>(input), input_shape_, 0,
-                           num_tiles, v, v_bytes);
+  winograd_transform_input(arithmetic_, input, input_shape_, first_tile, num_tiles, v, v_bytes);
   OutputTransform finish{.m = m,
                          .frequency_floats = m_floats,
                          .bias = biases_.as<float>(),
                          .shape = output_shape_,
                          .max_pool = spec_.max_pool,
-                         .first_tile = 0,
+                         .first_tile = first_tile,
                          .num_tiles = num_tiles,
                          .first_channel = 0,
                          .num_channels = kBlockChannels,
-                         .output = reinterpret_cast<float*>(output)};
+                         .output = output};
   for (; finish.first_channel < spec_.out_channels; finish.first_channel += kBlockChannels) {
     multiply(v, num_tiles, finish.first_channel, m, widened);
     winograd_transform_output(finish);
