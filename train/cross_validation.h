@@ -3,28 +3,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <vector>
 
 #include "train/feature_set.h"
-#include "train/head_trainer.h"
+#include "train/head_fit.h"
 #include "train/metrics.h"
 
 namespace vggroove {
 
 struct CrossValidationOptions {
   int num_folds = 10;
-  bool grouped = false;  // keep the groups of the data together
-  std::uint64_t seed = 0;
-  double validation_fraction =
-      0.15;  // of each training part, for early stopping; by clip and group
-  HeadTrainingOptions head;
+  std::uint64_t seed = 0;  // of the folds and of the heads (head.training.seed is not used)
+  // head.grouped keeps the groups of the data together, in the folds as in the validation splits
+  HeadFitOptions head;
+  int num_threads = 0;  // folds trained at once; 0: one per core
 };
 
 struct FoldReport {
   std::vector<std::size_t> test_clips;
   Metrics metrics;
-  int best_epoch = 0;
+  std::vector<FittedHead::Member> members;
 };
 
 struct CrossValidationReport {
@@ -34,6 +32,10 @@ struct CrossValidationReport {
   double mean_accuracy = 0, std_accuracy = 0;  // over the folds (sample standard deviation)
 };
 
+// Every clip is predicted once, by a head that was trained without its fold: the validation clips
+// of early stopping are taken from the other folds. The same seed gives the same report, whatever
+// the number of threads. on_fold is called from one thread at a time.
+// Throws what stratified_folds() and train_head() throw.
 CrossValidationReport cross_validate(
     const FeatureSet& features, const CrossValidationOptions& options,
     const std::function<void(std::size_t folds_done)>& on_fold = {});

@@ -15,9 +15,9 @@ struct HeadTrainingOptions {
   int num_hidden = 100;  // as the original's demo head; 0: logistic regression
   double dropout = 0.5;
   double learning_rate = 1e-3;
-  double weight_decay = 1e-4;
+  double weight_decay = 1e-4;  // of the weights, not of the biases
   double label_smoothing = 0;
-  int batch_size = 64;
+  int batch_size = 64;  // rows
   int max_epochs = 200;
   int patience =
       20;  // epochs without a better validation loss before stopping; 0: never stop early
@@ -26,20 +26,23 @@ struct HeadTrainingOptions {
 };
 
 struct HeadEpoch {
-  int epoch = 0;
+  int epoch = 0;  // from 1
   double train_loss = 0;
-  double validation_loss = 0;      // NaN without validation clips
+  double validation_loss = 0;      // per clip; NaN without validation clips
   double validation_accuracy = 0;  // per clip; NaN without validation clips
 };
 
 struct TrainedHead {
-  DenseHead head;  // of the best epoch
+  DenseHead head;  // of the best epoch: least validation loss; without validation clips the last
   int best_epoch = 0;
   std::vector<HeadEpoch> epochs;
 };
 
 // Trains a head on the rows of train_clips with Adam (decoupled weight decay), cross-entropy per
 // row. Standardisation is computed on the training rows alone. The same seed gives the same bits.
+// A class without training clips keeps its logit, which learns to be small.
+// Throws Error: kUsage (options out of range, naming them; no training clip), kInvalid (a feature
+// that is not finite, naming the clip; a loss that is not finite: the learning rate is too high).
 TrainedHead train_head(const FeatureSet& features, std::span<const std::size_t> train_clips,
                        std::span<const std::size_t> validation_clips,
                        const HeadTrainingOptions& options,

@@ -9,7 +9,8 @@
 
 namespace vggroove {
 
-void parallel_for(std::size_t num_pieces, const std::function<void(std::size_t)>& piece) {
+void parallel_for(std::size_t num_pieces, const std::function<void(std::size_t)>& piece,
+                  int max_threads) {
   std::atomic<std::size_t> next{0};
   std::exception_ptr failure;
   std::mutex failure_mutex;
@@ -26,9 +27,9 @@ void parallel_for(std::size_t num_pieces, const std::function<void(std::size_t)>
       }
     }
   };
-  // Loading is bound by memory: more than four threads bring nothing.
-  const std::size_t num_threads =
-      std::min<std::size_t>({num_pieces, std::max(1u, std::thread::hardware_concurrency()), 4});
+  const std::size_t num_cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t limit = max_threads > 0 ? static_cast<std::size_t>(max_threads) : num_cores;
+  const std::size_t num_threads = std::min({num_pieces, num_cores, limit});
   {
     std::vector<std::jthread> others;
     for (std::size_t i = 1; i < num_threads; ++i) {

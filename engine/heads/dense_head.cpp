@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/heads/dense_layer.h"
+#include "engine/heads/head_layers.h"
 
 namespace vggroove {
 namespace {
@@ -94,25 +95,23 @@ std::string_view clip_decision_name(ClipDecision decision) {
 }
 
 void DenseHead::logits(const float* inputs, std::size_t n, float* out) const {
-  const auto d = static_cast<std::size_t>(num_inputs), h = static_cast<std::size_t>(num_hidden);
-  const std::size_t k = labels.size();
-  std::vector<float> standardised(std::min(n, kBlockRows) * d);
-  std::vector<float> hidden(std::min(n, kBlockRows) * h);
+  const HeadShape shape{static_cast<std::size_t>(num_inputs), static_cast<std::size_t>(num_hidden),
+                        labels.size()};
+  const HeadParameters<const float> parameters{hidden_weights.data(), hidden_biases.data(),
+                                               logits_weights.data(), logits_biases.data()};
+  std::vector<float> standardised(std::min(n, kBlockRows) * shape.inputs);
+  std::vector<float> hidden(std::min(n, kBlockRows) * shape.hidden);
   for (std::size_t first = 0; first < n; first += kBlockRows) {
     const std::size_t rows = std::min(kBlockRows, n - first);
+    const float* block = inputs + first * shape.inputs;
     for (std::size_t row = 0; row < rows; ++row) {
-      for (std::size_t i = 0; i < d; ++i) {
-        standardised[row * d + i] = (inputs[(first + row) * d + i] - mean[i]) * scale[i];
+      for (std::size_t i = 0; i < shape.inputs; ++i) {
+        const std::size_t at = row * shape.inputs + i;
+        standardised[at] = (block[at] - mean[i]) * scale[i];
       }
     }
-    const float* features = standardised.data();
-    if (h > 0) {
-      dense(hidden.data(), features, hidden_weights.data(), hidden_biases.data(), {rows, d, h});
-      relu(hidden.data(), rows * h);
-      features = hidden.data();
-    }
-    dense(out + first * k, features, logits_weights.data(), logits_biases.data(),
-          {rows, h > 0 ? h : d, k});
+    head_logits<float>(out + first * shape.classes, hidden.data(), standardised.data(), nullptr,
+                       parameters, shape, rows);
   }
 }
 

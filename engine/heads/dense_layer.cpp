@@ -71,18 +71,29 @@ void softmax(Real* values, std::size_t n, std::size_t k) {
 }
 
 template <class Real>
-void softmax_bwd(Real* grad, const Real* probabilities, std::size_t n, std::size_t k) {
+double softmax_cross_entropy(Real* grad_logits, const Real* logits, const int* labels,
+                             double smoothing, std::size_t n, std::size_t k) {
+  const double everywhere = smoothing / static_cast<double>(k);
+  const double mean_of_rows = 1 / static_cast<double>(n);
+  double loss = 0;
   for (std::size_t row = 0; row < n; ++row) {
-    Real* g = grad + row * k;
-    const Real* p = probabilities + row * k;
-    Real projection = 0;
+    const Real* z = logits + row * k;
+    Real* grad = grad_logits + row * k;
+    const auto label = static_cast<std::size_t>(labels[row]);
+    const double largest = *std::max_element(z, z + k);
+    double sum = 0;
     for (std::size_t i = 0; i < k; ++i) {
-      projection += g[i] * p[i];
+      sum += std::exp(z[i] - largest);
     }
+    const double log_sum = largest + std::log(sum);
     for (std::size_t i = 0; i < k; ++i) {
-      g[i] = p[i] * (g[i] - projection);
+      const double target = everywhere + (i == label ? 1 - smoothing : 0);
+      const double log_probability = z[i] - log_sum;
+      loss -= target * log_probability;
+      grad[i] = static_cast<Real>((std::exp(log_probability) - target) * mean_of_rows);
     }
   }
+  return loss * mean_of_rows;
 }
 
 #define VGGROOVE_INSTANTIATE(Real)                                                                 \
@@ -91,7 +102,8 @@ void softmax_bwd(Real* grad, const Real* probabilities, std::size_t n, std::size
   template void relu(Real*, std::size_t);                                                          \
   template void relu_bwd(Real*, const Real*, std::size_t);                                         \
   template void softmax(Real*, std::size_t, std::size_t);                                          \
-  template void softmax_bwd(Real*, const Real*, std::size_t, std::size_t)
+  template double softmax_cross_entropy(Real*, const Real*, const int*, double, std::size_t,       \
+                                        std::size_t)
 
 VGGROOVE_INSTANTIATE(float);
 VGGROOVE_INSTANTIATE(double);

@@ -34,8 +34,11 @@ void relu_bwd(Real* grad, const Real* activations, std::size_t count);
 template <class Real>
 void softmax(Real* values, std::size_t n, std::size_t k);
 
-// grad_probabilities [n, k] becomes the gradient of the logits, in place
+// The mean cross-entropy of the rows, and grad_logits [n, k] = its gradient, in one pass
+// (grad_logits may be logits). labels [n] in 0 .. k-1; the target is 1 - smoothing at the label
+// plus smoothing / k everywhere, as PyTorch's label_smoothing.
 template <class Real>
-void softmax_bwd(Real* grad, const Real* probabilities, std::size_t n, std::size_t k);
+double softmax_cross_entropy(Real* grad_logits, const Real* logits, const int* labels,
+                             double smoothing, std::size_t n, std::size_t k);
 
 }  // namespace vggroove

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vggroove {
+
+// Adam with decoupled weight decay (Loshchilov and Hutter 2019), the arithmetic of PyTorch's AdamW:
+// beta 0.9 and 0.999, epsilon 1e-8.
+class Adam {
+ public:
+  // weight_decay [parameters]: 0 where a parameter (a bias) must not shrink
+  Adam(double learning_rate, std::vector<float> weight_decay);
+  // parameters and gradient [parameters]
+  void step(std::span<float> parameters, std::span<const float> gradient);
+
+ private:
+  double learning_rate_;
+  std::vector<float> weight_decay_, first_moment_, second_moment_;
+  std::int64_t num_steps_ = 0;
+};
+
+}  // namespace vggroove
