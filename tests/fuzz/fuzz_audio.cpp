@@ -40,6 +40,12 @@ void read_through(const std::string& path) {
 
 }  // namespace
 
+// libsndfile 1.2.0 forgets what it allocated in libvorbis when a Vorbis header is damaged (6 kB a
+// file). Leaks of our own code do not pass through these libraries and are still found.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libvorbis.so\nleak:libsndfile.so\n";
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const int file = memfd_create("fuzz_audio", MFD_CLOEXEC);
   if (file < 0 || write(file, data, size) != static_cast<ssize_t>(size)) {
