@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
 
   Action action;
   add_weights(app, action);
+  add_logmel(app, action);
   add_info(app, action);
 
   try {

@@ -14,7 +14,8 @@ namespace vggroove::plot {
 // write_png() (png_file.h) stores it.
 
 // A matrix as colours: time to the right, row 0 at the bottom. Matrices wider than the picture are
-// averaged, so that nothing is skipped. Values that are not finite are grey.
+// averaged, so that nothing is skipped. Values that are not finite are grey. A title that is too
+// long is cut.
 struct HeatMap {
   std::span<const float> values;  // [num_columns, num_rows] row-major: one column of the picture
   std::int64_t num_columns = 0;   // after another, as log-mel frames come

@@ -119,8 +119,9 @@ Canvas heat_map(const HeatMap& map) {
   const int width =
       bar.x + bar.width + kTickLength + 2 * kGap + widest_tick(bar_ticks) + kLineHeight + kMargin;
   const int height = plot.y + plot.height + kTickLength + kGap + 2 * kLineHeight + kMargin;
-  Canvas canvas(picture_width(width, map.title, {}), height);
-  canvas.text(plot.x, kMargin, map.title, kTitleScale);
+  Canvas canvas(width, height);
+  const int title_characters = (width - plot.x - kMargin) / (kGlyphAdvance * kTitleScale);
+  canvas.text(plot.x, kMargin, shortened(map.title, title_characters), kTitleScale);
   draw_values(canvas, plot, map, range);
   draw_x_axis(canvas, plot, map);
   draw_y_axis(canvas, plot, map);

@@ -21,17 +21,17 @@ inline constexpr int kTitleHeight = (kGlyphRows + 3) * kTitleScale;
 
 inline constexpr int kMaxLabelCharacters = 18;
 
-// A label as it is drawn: cut where it would be too long.
-inline std::string shortened(const std::string& label) {
-  std::string_view rest = label;
-  for (int i = 0; i < kMaxLabelCharacters - 2 && !rest.empty(); ++i) {
+// A text as it is drawn: cut where it is longer than max_characters (at least 2).
+inline std::string shortened(const std::string& text, int max_characters = kMaxLabelCharacters) {
+  std::string_view rest = text;
+  for (int i = 0; i < max_characters - 2 && !rest.empty(); ++i) {
     take_character(rest);
   }
-  const std::string_view start = std::string_view(label).substr(0, label.size() - rest.size());
+  const std::string_view start = std::string_view(text).substr(0, text.size() - rest.size());
   for (int i = 0; i < 2 && !rest.empty(); ++i) {
     take_character(rest);
   }
-  return rest.empty() ? label : std::string(start) + "..";
+  return rest.empty() ? text : std::string(start) + "..";
 }
 
 inline int title_height(const std::string& title) {

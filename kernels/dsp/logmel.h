@@ -40,6 +40,9 @@ constexpr std::int64_t num_logmel_examples(std::int64_t num_samples) {
 //   logmel   [num_logmel_frames(num_samples), 64] row-major
 void logmel_ref(const double* samples, std::int64_t num_samples, double* logmel);
 
+// The mel scale of HTK: 1127 ln(1 + hz / 700).
+double hz_to_mel(double hz);
+
 // The mel matrix of the definition, [257, 64] row-major, double precision: triangles that are
 // linear in mel (not in Hz), peak 1, no area normalisation, DC row 0.
 void mel_matrix_ref(double* matrix);

@@ -6,13 +6,10 @@
 #include "kernels/dsp/logmel.h"
 
 namespace vggroove {
-namespace {
 
 double hz_to_mel(double hz) {
   return 1127.0 * std::log(1.0 + hz / 700.0);
 }
-
-}  // namespace
 
 void mel_matrix_ref(double* matrix) {
   constexpr int kBands = LogMelSpec::kNumBands;
