@@ -58,11 +58,12 @@ Colour look_up(const Table& table, double fraction) {
 }  // namespace
 
 Colour map_colour(double fraction) {
+  // Chroma as large as the screen's colours allow at each hue.
   static const Table table = interpolate(std::array<Perceived, 5>{{{0.22, 0.10, 300},
-                                                                   {0.40, 0.12, 265},
-                                                                   {0.58, 0.10, 200},
-                                                                   {0.76, 0.16, 145},
-                                                                   {0.94, 0.17, 105}}});
+                                                                   {0.40, 0.11, 270},
+                                                                   {0.58, 0.085, 205},
+                                                                   {0.76, 0.13, 150},
+                                                                   {0.94, 0.16, 106}}});
   return std::isnan(fraction) ? kNotANumber : look_up(table, fraction);
 }
 
