@@ -20,14 +20,14 @@ namespace {
 
 using testing::TemporaryFolder;
 
-struct Run {
+struct Outcome {
   int exit_code = -1;
   std::string output;  // stdout and stderr
 };
 
-Run run_logmel(const std::string& arguments) {
+Outcome run_logmel(const std::string& arguments) {
   FILE* pipe = popen((std::string(VGGROOVE_PROGRAM " logmel ") + arguments + " 2>&1").c_str(), "r");
-  Run run;
+  Outcome run;
   std::array<char, 256> buffer;
   while (const std::size_t num_bytes = fread(buffer.data(), 1, buffer.size(), pipe)) {
     run.output.append(buffer.data(), num_bytes);
@@ -58,7 +58,7 @@ void expect_examples(const std::filesystem::path& path, std::vector<float> sampl
 TEST(LogmelVerb, writes_every_whole_example_as_npy) {
   const TemporaryFolder folder;
   testing::write_tone(folder / "tone.wav", 3.3);
-  const Run run =
+  const Outcome run =
       run_logmel((folder / "tone.wav").string() + " --out " + (folder / "tone.npy").string());
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.output, "");
@@ -68,7 +68,7 @@ TEST(LogmelVerb, writes_every_whole_example_as_npy) {
 TEST(LogmelVerb, pads_a_short_clip_and_says_so) {
   const TemporaryFolder folder;
   testing::write_tone(folder / "short.wav", 0.5);
-  const Run run =
+  const Outcome run =
       run_logmel((folder / "short.wav").string() + " --out " + (folder / "short.npy").string());
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_NE(run.output.find("short.wav: 0.500 s is shorter than one example"), std::string::npos)
@@ -81,8 +81,8 @@ TEST(LogmelVerb, pads_a_short_clip_and_says_so) {
 TEST(LogmelVerb, refuses_a_short_clip_under_strict_and_writes_nothing) {
   const TemporaryFolder folder;
   testing::write_tone(folder / "short.wav", 0.5);
-  const Run run = run_logmel((folder / "short.wav").string() + " --strict --out " +
-                             (folder / "short.npy").string());
+  const Outcome run = run_logmel((folder / "short.wav").string() + " --strict --out " +
+                                 (folder / "short.npy").string());
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_NE(run.output.find("short.wav"), std::string::npos) << run.output;
   EXPECT_FALSE(std::filesystem::exists(folder / "short.npy"));
@@ -91,7 +91,7 @@ TEST(LogmelVerb, refuses_a_short_clip_under_strict_and_writes_nothing) {
 TEST(LogmelVerb, writes_a_picture) {
   const TemporaryFolder folder;
   testing::write_tone(folder / "tone.wav", 2.0);
-  const Run run =
+  const Outcome run =
       run_logmel((folder / "tone.wav").string() + " --out " + (folder / "tone.PNG").string());
   EXPECT_EQ(run.exit_code, 0) << run.output;
   std::ifstream file(folder / "tone.PNG", std::ios::binary);
@@ -101,7 +101,7 @@ TEST(LogmelVerb, writes_a_picture) {
 }
 
 TEST(LogmelVerb, refuses_a_format_it_does_not_write_before_it_reads_anything) {
-  const Run run = run_logmel("nothing-here.wav --out picture.jpg");
+  const Outcome run = run_logmel("nothing-here.wav --out picture.jpg");
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_NE(run.output.find("picture.jpg"), std::string::npos) << run.output;
   EXPECT_NE(run.output.find(".npy for the numbers or .png for a picture"), std::string::npos);
@@ -110,7 +110,7 @@ TEST(LogmelVerb, refuses_a_format_it_does_not_write_before_it_reads_anything) {
 
 TEST(LogmelVerb, names_the_file_that_is_missing) {
   const TemporaryFolder folder;
-  const Run run =
+  const Outcome run =
       run_logmel((folder / "gone.wav").string() + " --out " + (folder / "gone.npy").string());
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_NE(run.output.find("gone.wav"), std::string::npos) << run.output;
