@@ -15,6 +15,9 @@ build|libsndfile1-dev|decodes audio files
 build|libmpg123-dev|decodes MP3
 build|libopus-dev|decodes Opus
 build|libopusfile-dev|decodes Opus
+build|libmpg123-dev|decodes MP3
+build|libopus-dev|decodes Opus
+build|libopusfile-dev|decodes Opus
 build|libsoxr-dev|resamples to 16 kHz
 build|libhwy-dev|portable SIMD
 build|libdnnl-dev|oneDNN: the portable compute path
