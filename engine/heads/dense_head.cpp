@@ -27,37 +27,17 @@ ClipDecision clip_decision_from(std::string_view name, const std::string& file) 
                           file, name));
 }
 
-// A tensor of the head, which must have this shape and finite values.
-std::vector<float> read_tensor(const weights::ModelFile& model, std::string_view name,
-                               const weights::Shape& shape) {
-  const weights::Shape& actual = model.shape_of(name);
-  if (actual != shape) {
-    throw Error(
-        ErrorClass::kCorrupt,
-        fmt::format("{}: tensor {} is {}, but the rest of the head needs {}", model.path().string(),
-                    name, weights::shape_text(actual), weights::shape_text(shape)));
-  }
+std::vector<float> read_finite(const weights::ModelFile& model, std::string_view name) {
   std::vector<float> values = model.read_all(name);
   const auto bad = std::find_if_not(values.begin(), values.end(),
                                     [](float value) { return std::isfinite(value); });
   if (bad != values.end()) {
     throw Error(ErrorClass::kCorrupt,
-                fmt::format("{}: tensor {} holds a value that is not finite at element {}",
+                fmt::format("{}: tensor {} holds a value that is not finite at element {}; take "
+                            "the model from its source again",
                             model.path().string(), name, bad - values.begin()));
   }
   return values;
-}
-
-std::int64_t extent_of(const weights::ModelFile& model, std::string_view name, std::size_t rank,
-                       std::size_t axis) {
-  const weights::Shape& shape = model.shape_of(name);
-  // The arithmetic of a head counts in int; nothing near this size is a head.
-  if (shape.size() != rank || shape[axis] < 1 || shape[axis] > (1 << 20)) {
-    throw Error(ErrorClass::kCorrupt,
-                fmt::format("{}: tensor {} is {}, which no head can have", model.path().string(),
-                            name, weights::shape_text(shape)));
-  }
-  return shape[axis];
 }
 
 weights::Tensor tensor_of(std::string name, weights::Shape shape, const std::vector<float>& from) {
@@ -148,26 +128,18 @@ DenseHead DenseHead::from_model(const weights::ModelFile& model) {
                             "`vggroove train DATA --base {} --out MODEL`",
                             file, file));
   }
-  DenseHead head;
-  const std::int64_t d = extent_of(model, "head/mean", 1, 0);
-  const std::int64_t k = extent_of(model, "head/logits/biases", 1, 0);
-  const std::int64_t h =
-      model.has("head/hidden/weights") ? extent_of(model, "head/hidden/weights", 2, 1) : 0;
-  head.num_inputs = static_cast<int>(d);
-  head.num_hidden = static_cast<int>(h);
+  DenseHead head;  // ModelFile has checked that the shapes fit each other and the labels
   head.labels = metadata.labels;
-  if (static_cast<std::int64_t>(head.labels.size()) != k) {
-    throw Error(ErrorClass::kCorrupt, fmt::format("{}: {} label names for a head of {} classes",
-                                                  file, head.labels.size(), k));
+  head.mean = read_finite(model, "head/mean");
+  head.scale = read_finite(model, "head/scale");
+  if (model.has("head/hidden/weights")) {
+    head.hidden_weights = read_finite(model, "head/hidden/weights");
+    head.hidden_biases = read_finite(model, "head/hidden/biases");
   }
-  head.mean = read_tensor(model, "head/mean", {d});
-  head.scale = read_tensor(model, "head/scale", {d});
-  if (h > 0) {
-    head.hidden_weights = read_tensor(model, "head/hidden/weights", {d, h});
-    head.hidden_biases = read_tensor(model, "head/hidden/biases", {h});
-  }
-  head.logits_weights = read_tensor(model, "head/logits/weights", {h > 0 ? h : d, k});
-  head.logits_biases = read_tensor(model, "head/logits/biases", {k});
+  head.logits_weights = read_finite(model, "head/logits/weights");
+  head.logits_biases = read_finite(model, "head/logits/biases");
+  head.num_inputs = static_cast<int>(head.mean.size());
+  head.num_hidden = static_cast<int>(head.hidden_biases.size());
   if (metadata.head.is_object()) {
     const auto text = [&](const char* key, std::string_view otherwise) {
       const auto found = metadata.head.find(key);

@@ -36,9 +36,12 @@ struct DenseHead {
   void logits(const float* inputs, std::size_t n, float* out) const;
   // inputs [n, D] -> probabilities [n, K]
   void probabilities(const float* inputs, std::size_t n, float* out) const;
-  // inputs [n, D], n >= 1, of one clip -> the clip's probabilities [K] by `decision`
+  // inputs [n, D], n >= 1, of one clip -> the clip's probabilities [K] by `decision`; for a vote
+  // the share of the votes, the mean probability being one more voter that decides between equals
   std::vector<float> clip_probabilities(const float* inputs, std::size_t n) const;
 
+  // Throws Error: kUnsupported (the model has no head, or one of a kind that this version does not
+  // know), kCorrupt (values that are not finite).
   static DenseHead from_model(const weights::ModelFile& model);
   // The head's tensors under their canonical names, and its part of the metadata.
   std::vector<weights::Tensor> to_tensors() const;
