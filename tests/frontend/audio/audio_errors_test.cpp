@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -8,6 +7,7 @@
 
 #include "tests/frontend/audio/make_audio.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/ordinary_user.h"
 #include "tests/support/temporary_folder.h"
 
 namespace vggroove {
@@ -56,11 +56,11 @@ TEST_F(AudioErrors, says_why_a_file_cannot_be_opened) {
   std::filesystem::create_symlink("loop.wav", folder_ / "loop.wav");
   expect_error(ErrorClass::kUnreadable,
                "loop.wav: cannot be opened: ", [&] { AudioReader(folder_ / "loop.wav"); });
-  if (geteuid() != 0) {  // root may read everything
-    chmod(file_of("secret.wav", "x").c_str(), 0);
-    expect_error(ErrorClass::kUnreadable, "secret.wav: cannot be opened: Permission denied",
-                 [&] { AudioReader(folder_ / "secret.wav"); });
-  }
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms{0755});
+  std::filesystem::permissions(file_of("secret.wav", "x"), std::filesystem::perms::none);
+  const testing::OrdinaryUser not_root;
+  expect_error(ErrorClass::kUnreadable, "secret.wav: cannot be opened: Permission denied",
+               [&] { AudioReader(folder_ / "secret.wav"); });
 }
 
 TEST_F(AudioErrors, refuses_what_is_no_regular_file) {
