@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
 
   Action action;
+  add_evaluate(app, action);
   add_weights(app, action);
   add_logmel(app, action);
   add_info(app, action);

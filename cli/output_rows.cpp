@@ -25,6 +25,12 @@ double rounded(double value) {
   return std::round(value * 1e6) / 1e6;
 }
 
+std::string percent(double fraction) {
+  return fmt::format("{:3.0f} %", 100 * fraction);
+}
+
+}  // namespace
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) {
     return text;
@@ -38,12 +44,6 @@ std::string csv_field(const std::string& text) {
   }
   return quoted + '"';
 }
-
-std::string percent(double fraction) {
-  return fmt::format("{:3.0f} %", 100 * fraction);
-}
-
-}  // namespace
 
 RowFormatter::RowFormatter(std::vector<std::string> labels, const RowOptions& options)
     : labels_(std::move(labels)), options_(options) {

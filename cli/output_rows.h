@@ -24,6 +24,9 @@ struct ClipRow {
   std::optional<Error> error;
 };
 
+// One field of CSV, in quotes where it needs them (RFC 4180).
+std::string csv_field(const std::string& text);
+
 enum class RowFormat { kTable, kJsonl, kCsv };
 
 struct RowOptions {

@@ -16,6 +16,7 @@ using Action = std::function<int()>;
 void add_classify(CLI::App& app, Action& action);
 void add_embed(CLI::App& app, Action& action);
 void add_logmel(CLI::App& app, Action& action);
+void add_evaluate(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 

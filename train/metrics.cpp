@@ -22,6 +22,7 @@ void check(std::span<const int> truth, std::span<const double> probabilities, in
   if (truth.empty()) {
     throw Error(ErrorClass::kEmpty, "metrics: there is no clip to score");
   }
+  constexpr double kRounding = 1e-6;  // means of fp32 probabilities may end above 1
   const auto k = static_cast<std::size_t>(num_classes);
   if (probabilities.size() != truth.size() * k) {
     throw Error(ErrorClass::kUsage,
@@ -35,7 +36,7 @@ void check(std::span<const int> truth, std::span<const double> probabilities, in
     }
     for (std::size_t c = 0; c < k; ++c) {
       const double p = probabilities[clip * k + c];
-      if (!(p >= 0 && p <= 1)) {  // NaN fails too
+      if (!(p >= 0 && p <= 1 + kRounding)) {  // NaN fails too
         throw Error(ErrorClass::kInvalid,
                     fmt::format("metrics: clip {} has the probability {} for class {}; the model "
                                 "that made it is broken",
@@ -58,6 +59,17 @@ int rank_of(std::span<const double> row, int truth) {
     rank += row[c] > p || (row[c] == p && c > static_cast<std::size_t>(truth)) ? 1 : 0;
   }
   return rank;
+}
+
+void set_accuracy(Metrics& metrics, std::int64_t hits) {
+  constexpr double kZ = 1.959963984540054;  // 97.5 % quantile of the normal distribution
+  const auto n = static_cast<double>(metrics.num_clips);
+  const double p = static_cast<double>(hits) / n;
+  const double centre = (p + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
+  const double half = kZ / (1 + kZ * kZ / n) * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n));
+  metrics.accuracy = p;
+  metrics.accuracy_low = std::max(0.0, centre - half);
+  metrics.accuracy_high = std::min(1.0, centre + half);
 }
 
 // Precision, recall and F1 of every class and their averages, from the confusion matrix.
@@ -111,7 +123,7 @@ Metrics compute_metrics(std::span<const int> truth, std::span<const double> prob
     metrics.log_loss -= std::log(std::clamp(row[true_class], kClip, 1 - kClip));
   }
   const auto n = static_cast<double>(metrics.num_clips);
-  metrics.accuracy = static_cast<double>(hits) / n;
+  set_accuracy(metrics, hits);
   metrics.top_k_accuracy = static_cast<double>(top_k_hits) / n;
   metrics.log_loss /= n;
   score_classes(metrics, k);
@@ -136,6 +148,7 @@ nlohmann::json metrics_to_json(const Metrics& metrics, const std::vector<std::st
   }
   return {{"num_clips", metrics.num_clips},
           {"accuracy", metrics.accuracy},
+          {"accuracy_interval_95", {metrics.accuracy_low, metrics.accuracy_high}},
           {"macro", scores(metrics.macro)},
           {"weighted", scores(metrics.weighted)},
           {"log_loss", metrics.log_loss},

@@ -19,6 +19,9 @@ struct Metrics {
   };
   std::int64_t num_clips = 0;
   double accuracy = 0;
+  // Wilson's 95 % interval of the accuracy: where it may lie for clips of this kind, if they were
+  // drawn one by one (clips of few artists tell less than their number says).
+  double accuracy_low = 0, accuracy_high = 0;
   Average macro, weighted;
   double log_loss = 0;  // natural logarithm; probabilities clipped as scikit-learn does
   int top_k = 3;
@@ -27,11 +30,15 @@ struct Metrics {
   std::vector<std::int64_t> confusion;  // [K, K] row = truth, column = prediction
 };
 
-// truth [n] class indices; probabilities [n, K] row-major. The prediction is the first maximum.
+// truth [n] class indices; probabilities [n, K] row-major. The prediction is the first maximum; the
+// top k are chosen as in scikit-learn, the later class first where two are equal (so top 1 can
+// differ from the accuracy). Throws Error: kEmpty without clips, kInvalid naming the clip whose
+// probability is not in [0, 1 + 1e-6], kUsage where the sizes do not fit.
 Metrics compute_metrics(std::span<const int> truth, std::span<const double> probabilities,
                         int num_classes, int top_k = 3);
 
-// {"accuracy", "macro": {...}, "weighted": {...}, "log_loss", "top_k", "top_k_accuracy",
+// {"num_clips", "accuracy", "accuracy_interval_95": [low, high], "macro": {...}, "weighted": {...},
+// "log_loss", "top_k", "top_k_accuracy",
 //  "per_class": {label: {...}}, "confusion": [[...]], "labels": [...]}
 nlohmann::json metrics_to_json(const Metrics& metrics, const std::vector<std::string>& labels);
 
