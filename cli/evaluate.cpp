@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -142,7 +143,9 @@ LoadedHead head_for_table(const weights::ModelFile& file, const ModelOptions& op
                           const FeatureSet& table) {
   if (file.has_head()) {
     LoadedHead loaded{.head = DenseHead::from_model(file), .postprocessor = std::nullopt};
-    if (loaded.head.input_form == table.input_form) {
+    const bool needs_postprocessor =
+        loaded.head.input_form == "quantized" && table.input_form == "float";
+    if (!needs_postprocessor) {
       return loaded;
     }
   }

@@ -52,6 +52,8 @@ TEST(Metrics, equal_scikit_learn) {
 
     Pairs pairs;
     pairs.add(metrics.accuracy, golden.at("accuracy"));
+    pairs.add(metrics.accuracy_low, golden.at("accuracy_interval").at(0));
+    pairs.add(metrics.accuracy_high, golden.at("accuracy_interval").at(1));
     pairs.add(metrics.log_loss, golden.at("log_loss"));
     pairs.add(metrics.top_k_accuracy, golden.at("top_k_accuracy"));
     const auto add_average = [&](const Metrics::Average& average, const nlohmann::json& expected) {
@@ -111,6 +113,8 @@ TEST(Metrics, json_carries_every_score_under_the_names_of_the_labels) {
   const nlohmann::json json = metrics_to_json(metrics, {"blues", "jazz", "rock"});
   EXPECT_EQ(json.at("num_clips"), 4);
   EXPECT_EQ(json.at("accuracy"), 0.75);
+  EXPECT_EQ(json.at("accuracy_interval_95"),
+            nlohmann::json({metrics.accuracy_low, metrics.accuracy_high}));
   EXPECT_EQ(json.at("top_k"), 2);
   EXPECT_EQ(json.at("per_class").at("jazz").at("recall"), 0.5);
   EXPECT_EQ(json.at("per_class").at("jazz").at("support"), 2);

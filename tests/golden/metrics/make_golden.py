@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes metrics.json: scores by scikit-learn of small made-up classifiers.
+"""Makes metrics.json: scores by scikit-learn of small made-up classifiers; intervals by SciPy.
 
-Run with scikit-learn 1.9.1 and NumPy 2.4 (written into the file); no arguments.
+Run with scikit-learn 1.9.1, SciPy and NumPy 2.4 (written into the file); no arguments.
 """
 
 import json
@@ -10,7 +10,9 @@ import sys
 import warnings
 
 import numpy as np
+import scipy
 import sklearn
+from scipy.stats import binomtest
 from sklearn.metrics import (accuracy_score, confusion_matrix, log_loss,
                              precision_recall_fscore_support, top_k_accuracy_score)
 
@@ -35,9 +37,12 @@ def case(name, truth, probabilities, top_k=3):
         # scikit-learn wants one column where there are two classes
         top = top_k_accuracy_score(truth, probabilities if k > 2 else probabilities[:, 1],
                                    k=top_k, labels=labels)
+    interval = binomtest(int((truth == predicted).sum()), len(truth)).proportion_ci(
+        confidence_level=0.95, method="wilson")
     return {"name": name, "num_classes": k, "top_k": top_k, "truth": truth.tolist(),
             "probabilities": probabilities.ravel().tolist(),
             "accuracy": float(accuracy_score(truth, predicted)), "log_loss": loss,
+            "accuracy_interval": [float(interval.low), float(interval.high)],
             "top_k_accuracy": float(top), "per_class": scores(None), "support": support.tolist(),
             "macro": scores("macro"), "weighted": scores("weighted"),
             "confusion": confusion_matrix(truth, predicted, labels=labels).tolist()}
@@ -84,5 +89,5 @@ cases = [
 ]
 out = pathlib.Path(__file__).parent / "metrics.json"
 out.write_text(json.dumps({"scikit-learn": sklearn.__version__, "numpy": np.__version__,
-                           "cases": cases}) + "\n")
+                           "scipy": scipy.__version__, "cases": cases}) + "\n")
 print(f"{out.name}: {len(cases)} cases, {out.stat().st_size} bytes", file=sys.stderr)
