@@ -170,9 +170,8 @@ int classify(const ClassifyOptions& options) {
     out.commit();
     return exit_code;
   } catch (const Interrupted&) {
-    if (!out.partial_path().empty()) {
-      fmt::print(stderr, "vggroove: interrupted; the rows so far are in {}{}\n",
-                 out.partial_path().string(),
+    if (const std::filesystem::path rows = out.partial_with_rows(); !rows.empty()) {
+      fmt::print(stderr, "vggroove: interrupted; the rows so far are in {}{}\n", rows.string(),
                  choose_format(options) == RowFormat::kJsonl ? ", --resume continues" : "");
     }
     throw;
@@ -185,24 +184,23 @@ void add_classify(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("classify", "Tell the genre of audio files");
   verb->footer(kFooter);
   const auto options = std::make_shared<ClassifyOptions>();
-  verb->add_option("paths", options->paths, "Audio files, or folders to search for them")
-      ->required()
-      ->type_name("PATH");
+  verb->add_option("PATH", options->paths, "Audio files, or folders to search for them")
+      ->required();
   add_model_options(*verb, options->model);
   add_head_option(*verb, options->model);
   verb->add_option("--out,-o", options->out, "Write rows to this file (default: standard output)")
       ->type_name("FILE");
-  verb->add_option("--format", options->format,
-                   "table, jsonl or csv (default: a table on a terminal; otherwise jsonl, or csv "
-                   "where FILE ends in .csv)")
+  verb->add_option(
+          "--format", options->format,
+          "Default: a table on a terminal; otherwise jsonl, or csv where FILE ends in .csv")
       ->type_name("NAME")
       ->check(CLI::IsMember({"table", "jsonl", "csv"}));
   verb->add_flag("--segments", options->segments, "A genre for every 0.96 s too");
   verb->add_option("--top-k,-k", options->top_k, "Name only the K most likely genres")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1000));
   verb->add_option("--decision", options->decision,
-                   "How the parts of a clip decide: mean, vote or logit-mean (default: the head's)")
+                   "How the parts of a clip decide together (default: as the head was trained)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"mean", "vote", "logit-mean"}));
   verb->add_flag("--strict", options->strict,

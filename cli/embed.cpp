@@ -11,6 +11,7 @@
 #include "cli/archive_run.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
+#include "cli/unicode_text.h"
 #include "cli/verbs.h"
 #include "engine/heads/postprocess.h"
 #include "weights/npz.h"
@@ -55,7 +56,7 @@ class RowEncoder {
 
   weights::Tensor encode(const EmbeddedClip& clip) const {
     weights::Tensor tensor;
-    tensor.name = clip.path.string();
+    tensor.name = valid_utf8(clip.path.native());  // readers of .npz insist on it
     tensor.shape = {static_cast<std::int64_t>(clip.num_examples()), kEmbeddingSize};
     if (!postprocessor_) {
       const auto bytes = std::as_bytes(std::span(clip.embeddings));
@@ -204,9 +205,8 @@ void add_embed(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("embed", "Write the VGGish embeddings of audio files");
   verb->footer(kFooter);
   const auto options = std::make_shared<EmbedOptions>();
-  verb->add_option("paths", options->paths, "Audio files, or folders to search for them")
-      ->required()
-      ->type_name("PATH");
+  verb->add_option("PATH", options->paths, "Audio files, or folders to search for them")
+      ->required();
   verb->add_option("--out,-o", options->out, "FILE.npy (one audio file), FILE.npz, or a folder")
       ->required()
       ->type_name("OUT");

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -5,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/interrupt.h"
+#include "cli/usage_message.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -35,6 +38,8 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
 
   Action action;
+  add_classify(app, action);
+  add_embed(app, action);
   add_evaluate(app, action);
   add_weights(app, action);
   add_logmel(app, action);
@@ -43,7 +48,12 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kAllGood : kUsageError;
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+      app.exit(error);  // prints what --help or --version asked for
+      return kAllGood;
+    }
+    fmt::print(stderr, "{}\n", usage_message(app, error, {argv + 1, argv + argc}));
+    return kUsageError;
   }
   try {
     const int exit_code = action();

@@ -26,11 +26,11 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                   "Model file (default: $VGGROOVE_MODEL, else "
                   "~/.local/share/vggroove/vggish.safetensors)")
       ->type_name("FILE");
-  verb.add_option("--device", options.device, "What computes: auto or cpu (default: auto)")
+  verb.add_option("--device", options.device, "What computes (default: auto)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"auto", "cpu"}));
   verb.add_option("--precision", options.precision,
-                  "fp32, or bf16 for speed at a small loss of accuracy (default: fp32)")
+                  "bf16 takes less time and memory, and is slightly less exact (default: fp32)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"fp32", "bf16"}));
   verb.add_option("--jobs,-j", options.num_jobs, "Worker threads (default: one per core)")

@@ -56,8 +56,7 @@ void ResultFile::open_partial(Leftover leftover) {
     close(descriptor_);
     throw Error(ErrorClass::kUsage, name_ + ": another run is writing this file");
   }
-  struct stat status {};
-  if (fstat(descriptor_, &status) == 0 && status.st_size > 0 && leftover == Leftover::kRefuse) {
+  if (leftover == Leftover::kRefuse && !partial_with_rows().empty()) {
     close(descriptor_);
     throw Error(ErrorClass::kUsage,
                 fmt::format("{}: holds the rows of a run that did not finish; continue it with "
@@ -67,12 +66,10 @@ void ResultFile::open_partial(Leftover leftover) {
 }
 
 ResultFile::~ResultFile() {
-  if (descriptor_ == STDOUT_FILENO || descriptor_ < 0) {
+  if (descriptor_ == STDOUT_FILENO) {
     return;
   }
-  struct stat status {};
-  if (!committed_ && !partial_path_.empty() && fstat(descriptor_, &status) == 0 &&
-      status.st_size == 0) {
+  if (!partial_path_.empty() && partial_with_rows().empty()) {
     unlink(partial_path_.c_str());
   }
   close(descriptor_);
@@ -81,8 +78,8 @@ ResultFile::~ResultFile() {
 void ResultFile::fail(const char* action) const {
   const int reason = errno;
   std::string message = fmt::format("{}: cannot {}: {}", name_, action, std::strerror(reason));
-  if (descriptor_ >= 0 && !partial_path_.empty()) {
-    message += fmt::format("; the rows so far are in {}", partial_path_.string());
+  if (const fs::path rows = partial_with_rows(); !rows.empty()) {
+    message += fmt::format("; the rows so far are in {}", rows.string());
   }
   throw Error(ErrorClass::kIo, message);
 }
@@ -110,7 +107,14 @@ void ResultFile::commit() {
   if (rename(partial_path_.c_str(), path_.c_str()) != 0) {
     fail("replace");
   }
-  committed_ = true;
+  partial_path_.clear();
+}
+
+fs::path ResultFile::partial_with_rows() const {
+  struct stat status {};
+  const bool has_rows =
+      !partial_path_.empty() && fstat(descriptor_, &status) == 0 && status.st_size > 0;
+  return has_rows ? partial_path_ : fs::path();
 }
 
 bool ResultFile::on_terminal() const {

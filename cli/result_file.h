@@ -28,8 +28,9 @@ class ResultFile {
 
   // Standard output on a terminal: progress must make way for rows.
   bool on_terminal() const;
-  // Where the rows are when commit() was not reached; empty for standard output and devices.
-  const std::filesystem::path& partial_path() const { return partial_path_; }
+  // Where the rows are when commit() was not reached; empty where there is no such file, or there
+  // are no rows.
+  std::filesystem::path partial_with_rows() const;
 
  private:
   [[noreturn]] void fail(const char* action) const;
@@ -38,7 +39,6 @@ class ResultFile {
   std::string name_;  // for messages
   std::filesystem::path path_, partial_path_;
   int descriptor_ = -1;
-  bool committed_ = false;
 };
 
 // Prepares `path`.partial for continuing the JSONL rows of an earlier run: rows of `path`.partial,
