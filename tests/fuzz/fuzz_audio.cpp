@@ -1,15 +1,13 @@
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <string>
+#include <filesystem>
 #include <vector>
 
 #include "base/error.h"
 #include "frontend/audio/audio_reader.h"
+#include "tests/fuzz/memory_file.h"
 
 namespace {
 
@@ -17,7 +15,7 @@ namespace {
 // decoding them is no finding: stop after this many samples over all channels.
 constexpr double kDecodedSamplesBudget = 4e6;
 
-void read_through(const std::string& path) {
+void read_through(const std::filesystem::path& path) {
   vggroove::AudioReader reader(path);
   const vggroove::AudioInfo& info = reader.info();
   if (info.sample_rate_hz < 4000 || info.sample_rate_hz > 384000 || info.num_channels < 1 ||
@@ -47,15 +45,11 @@ extern "C" const char* __lsan_default_suppressions() {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const int file = memfd_create("fuzz_audio", MFD_CLOEXEC);
-  if (file < 0 || write(file, data, size) != static_cast<ssize_t>(size)) {
-    std::abort();
-  }
+  const MemoryFile file(data, size);
   try {
-    read_through("/proc/self/fd/" + std::to_string(file));
+    read_through(file.path());
   } catch (const vggroove::Error&) {
     // What bytes that are no audio are meant to end in.
   }
-  close(file);
   return 0;
 }

@@ -5,7 +5,8 @@
 #include <cstring>
 #include <limits>
 
-#include "tests/frontend/audio/make_audio.h"
+#include "tests/frontend/audio/read_audio.h"
+#include "tests/support/audio_clip.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/ordinary_user.h"
 #include "tests/support/temporary_folder.h"

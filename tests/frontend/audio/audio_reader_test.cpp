@@ -7,7 +7,8 @@
 #include <thread>
 
 #include "frontend/audio/decoder.h"
-#include "tests/frontend/audio/make_audio.h"
+#include "tests/frontend/audio/read_audio.h"
+#include "tests/support/audio_clip.h"
 #include "tests/support/compare.h"
 #include "tests/support/temporary_folder.h"
 

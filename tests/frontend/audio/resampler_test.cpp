@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "tests/frontend/audio/make_audio.h"
+#include "tests/frontend/audio/read_audio.h"
 #include "tests/support/compare.h"
 
 namespace vggroove {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,9 +14,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "frontend/audio/audio_reader.h"
-#include "weights/npz.h"
 
 namespace vggroove::testing {
 
@@ -99,28 +95,6 @@ inline std::vector<char> bytes_of(const std::filesystem::path& path) {
 inline void write_bytes(const std::filesystem::path& path, std::span<const char> bytes) {
   std::ofstream(path, std::ios::binary)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-inline std::vector<float> read_all(AudioReader& reader, std::size_t step = 10000) {
-  std::vector<float> all, part(step);
-  while (const std::size_t count = reader.read(part)) {
-    all.insert(all.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(count));
-  }
-  return all;
-}
-
-inline std::vector<float> read_all(const std::filesystem::path& path, std::size_t step = 10000) {
-  AudioReader reader(path);
-  return read_all(reader, step);
-}
-
-// From tests/golden/audio, which its make_golden.py made.
-inline std::vector<float> golden_samples(const std::string& name) {
-  const auto golden = weights::read_npz(VGGROOVE_GOLDEN_DIR "/audio/golden.npz");
-  const weights::Tensor& tensor = golden.at(name).tensor;
-  std::vector<float> samples(tensor.data.size() / sizeof(float));
-  std::memcpy(samples.data(), tensor.data.data(), tensor.data.size());
-  return samples;
 }
 
 }  // namespace vggroove::testing
