@@ -29,6 +29,14 @@ fs::path default_model_path() {
   return data / "vggroove" / "vggish.safetensors";
 }
 
+fs::path default_cache_folder() {
+  fs::path cache = environment_path("XDG_CACHE_HOME");
+  if (cache.empty()) {
+    cache = environment_path("HOME") / ".cache";
+  }
+  return cache / "vggroove";
+}
+
 std::vector<fs::path> data_folders() {
   if (fs::path folder = environment_path("VGGROOVE_DATA_DIR"); !folder.empty()) {
     return {folder};

@@ -10,6 +10,9 @@ namespace vggroove::cli {
 // ${XDG_DATA_HOME:-~/.local/share}/vggroove/vggish.safetensors.
 std::filesystem::path default_model_path();
 
+// Where downloads are kept: ${XDG_CACHE_HOME:-~/.cache}/vggroove.
+std::filesystem::path default_cache_folder();
+
 // Folders that may hold the files shipped with the program, first choice first:
 // $VGGROOVE_DATA_DIR alone where it is set; else <folder of the program>/../share/vggroove (an
 // installation) and <folder of the program>/share/vggroove (a build folder).

@@ -21,6 +21,8 @@ void add_weights(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 
 // Subcommands of `vggroove weights`.
+void add_weights_fetch(CLI::App& weights_verb, Action& action);
+void add_weights_import(CLI::App& weights_verb, Action& action);
 void add_weights_inspect(CLI::App& weights_verb, Action& action);
 
 }  // namespace vggroove::cli

@@ -73,6 +73,8 @@ void add_weights(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("weights", "Get, make, convert and look at the network's weights");
   verb->require_subcommand(1);
+  add_weights_fetch(*verb, action);
+  add_weights_import(*verb, action);
   add_weights_init(*verb, action);
   add_weights_export(*verb, action);
   add_weights_inspect(*verb, action);

@@ -19,6 +19,14 @@ std::size_t find_tensor(const std::filesystem::path& path,
   return static_cast<std::size_t>(found - tensors.begin());
 }
 
+std::int64_t checked_num_elements(const Shape& shape, std::string_view place) {
+  try {
+    return num_elements(shape);
+  } catch (const Error& error) {
+    throw Error(error.error_class(), fmt::format("{}: {}", place, error.what()));
+  }
+}
+
 std::uint64_t tensor_bytes(const std::filesystem::path& path, const ForeignTensor& tensor,
                            std::uint64_t limit_bytes) {
   if (!tensor.dtype) {

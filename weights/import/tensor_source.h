@@ -36,6 +36,9 @@ class TensorSource {
 std::size_t find_tensor(const std::filesystem::path& path,
                         const std::vector<ForeignTensor>& tensors, std::string_view name);
 
+// num_elements(), whose errors begin with `place` here.
+std::int64_t checked_num_elements(const Shape& shape, std::string_view place);
+
 // The bytes of a whole tensor. Throws Error(kUnsupported) where its type is unknown, and
 // Error(kCorrupt) where it is larger than `limit_bytes`, which the caller derives from the file.
 std::uint64_t tensor_bytes(const std::filesystem::path& path, const ForeignTensor& tensor,

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "weights/import/tensor_source.h"
 #include "weights/import/wire_reader.h"
 
 namespace vggroove::weights {
@@ -97,7 +98,7 @@ Shape parse_tf_shape(std::span<const std::byte> message, std::string_view place)
     }
     shape.push_back(size);
   }
-  num_elements(shape);  // throws on negative and overflowing extents
+  checked_num_elements(shape, place);
   return shape;
 }
 

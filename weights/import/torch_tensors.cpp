@@ -67,7 +67,7 @@ TorchTensor view_of_storage(const std::string& name, PickleRef value, std::strin
   tensor.storage_key = storage[2]->text;
   tensor.storage_elements = storage[4]->integer;
   // No more elements than the storage: a view that repeats them (stride 0) could be of any size.
-  const std::int64_t count = num_elements(tensor.shape);
+  const std::int64_t count = checked_num_elements(tensor.shape, place);
   if (count > tensor.storage_elements) {
     corrupt(place, name,
             fmt::format("its shape {} needs more than the {} elements of its storage",
@@ -119,7 +119,7 @@ TorchTensor numpy_array(const std::string& name, PickleRef value, std::string_vi
   tensor.array_bytes = &state[4]->text;
   const std::size_t element_bytes = dtype_bytes(tensor.dtype);
   if (tensor.array_bytes->size() % element_bytes != 0 ||
-      static_cast<std::uint64_t>(num_elements(tensor.shape)) !=
+      static_cast<std::uint64_t>(checked_num_elements(tensor.shape, place)) !=
           tensor.array_bytes->size() / element_bytes) {
     corrupt(place, name,
             fmt::format("{} bytes for an array of shape {}", tensor.array_bytes->size(),
