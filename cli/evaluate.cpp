@@ -183,7 +183,7 @@ int evaluate(const EvaluateOptions& options) {
   if (!options.json_to_stdout()) {
     fmt::print("{}", metrics_table(metrics, head.labels));
     if (!data.failed.empty()) {
-      fmt::print("\n{} files could not be read and are not counted\n", data.failed.size());
+      fmt::print("\nnot counted, because they could not be read: {}\n", data.failed.size());
     }
   }
   if (!options.json.empty()) {

@@ -119,8 +119,14 @@ std::vector<LabelledFile> read_genre_folders(const fs::path& data) {
   std::vector<LabelledFile> files;
   const fs::path root[] = {data};
   for (fs::path& path : find_audio_files(root)) {
+    std::error_code unreadable;
+    if (path == data) {
+      throw Error(ErrorClass::kUnreadable,
+                  fmt::format("{}: cannot be listed; check its permissions", data.string()));
+    }
     const fs::path inside = path.lexically_relative(data);
-    if (std::distance(inside.begin(), inside.end()) < 2) {
+    // A genre folder that may not be listed comes as itself, for the reader to report.
+    if (std::distance(inside.begin(), inside.end()) < 2 && !fs::is_directory(path, unreadable)) {
       throw Error(ErrorClass::kInvalid,
                   fmt::format("{}: this file lies outside the genre folders; {} must have a folder "
                               "per genre, or be a CSV manifest",

@@ -9,6 +9,7 @@
 #include "engine/heads/dense_head.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/wav_file.h"
 #include "train/feature_set_builder.h"
 #include "weights/model_file.h"
 
@@ -169,6 +170,19 @@ TEST_F(Evaluate, says_what_is_wrong_with_the_options) {
     EXPECT_EQ(result.out, "");
   }
   EXPECT_FALSE(fs::exists(folder_ / "x.npz"));
+  const std::string manifest = (folder_ / "set.csv").string();
+  testing::write_bytes(manifest, "path,label,split\na.wav,rock,train\n");
+  const auto of_manifest = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"evaluate", manifest, "--model", head_});
+    return run_vggroove(more).err;
+  };
+  EXPECT_NE(
+      of_manifest({"--split", "test"}).find("no file is of the split 'test'; its splits: train"),
+      std::string::npos);
+  EXPECT_NE(of_manifest({"--group", "artist"}).find("set.csv:1: no column 'artist'"),
+            std::string::npos);
+  EXPECT_NE(of_manifest({"--save-features", "x.csv"}).find("the name must end in .npz"),
+            std::string::npos);
   const ProgramResult missing =
       run_vggroove({"evaluate", (folder_ / "nowhere").string(), "--model", head_});
   EXPECT_EQ(missing.exit_code, 1);

@@ -1,6 +1,7 @@
 #include "train/manifest.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -148,6 +149,25 @@ TEST(GenreFolders, refuse_audio_beside_them_and_groups) {
                [&] { read_labelled_files(folder.path()); });
   const TemporaryFolder empty;
   expect_error(ErrorClass::kEmpty, "no audio files", [&] { read_labelled_files(empty.path()); });
+}
+
+TEST(GenreFolders, that_may_not_be_listed_are_left_to_the_reader_to_report) {
+  if (geteuid() == 0) {
+    GTEST_SKIP() << "root may list every folder";
+  }
+  const TemporaryFolder folder;
+  write(folder / "rock/b.wav", "x");
+  write(folder / "jazz/c.wav", "x");
+  fs::permissions(folder / "jazz", fs::perms::none);
+  const auto files = read_labelled_files(folder.path());
+  fs::permissions(folder / "jazz", fs::perms::owner_all);
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(files[0].path, folder / "jazz");
+  EXPECT_EQ(files[0].label, "jazz");
+  fs::permissions(folder.path(), fs::perms::none);
+  expect_error(ErrorClass::kUnreadable, "cannot be listed",
+               [&] { read_labelled_files(folder.path()); });
+  fs::permissions(folder.path(), fs::perms::owner_all);
 }
 
 }  // namespace
