@@ -16,7 +16,7 @@ constexpr std::size_t kChunkRows = 96;
 constexpr std::size_t kBlockDepth = 2048;
 // One product: a part of a panel, 32 kB, which stays in L1 while the rows pass.
 constexpr std::size_t kProductDepth = 256;
-static_assert(kProductDepth <= kMaxPanelDepth && kBlockDepth % kProductDepth == 0);
+static_assert(kBlockDepth % kProductDepth == 0);
 
 // C of one panel at a time, so that its rows lie together: [outputs / 32][n][32].
 void finish(const float* c, const float* biases, std::size_t n, const DenseSpec& spec, float* y) {
@@ -73,7 +73,7 @@ std::size_t Dense::chunk() const {
 std::size_t Dense::scratch_bytes(std::size_t n) const {
   const std::size_t groups = (n + kGroupRows - 1) / kGroupRows;
   return groups * a_group_bytes(arithmetic_, spec_.inputs) + n * spec_.outputs * sizeof(float) +
-         kMaxPanelDepth * kPanelColumns * sizeof(float);
+         kWidenedBytes;
 }
 
 void Dense::forward(const std::byte* input, std::size_t n, std::byte* output,

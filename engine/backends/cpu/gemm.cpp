@@ -1,5 +1,6 @@
 #include "engine/backends/cpu/gemm.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -13,18 +14,38 @@ std::uint16_t to_bf16(float value) {
   return static_cast<std::uint16_t>((is_nan ? bits | 0x400000 : rounded) >> 16);
 }
 
+namespace {
+
+void multiply_widened(const PanelProduct& product, float* widened) {
+  PanelProduct part = product;
+  part.b = reinterpret_cast<const std::byte*>(widened);
+  for (std::size_t k = 0; k < product.depth; k += kWidenedDepth) {
+    part.depth = std::min(kWidenedDepth, product.depth - k);
+    internal::widen_panel(product.b + b_panel_bytes(Arithmetic::kBf16Weights, k), part.depth,
+                          widened);
+    part.a = product.a + a_group_bytes(Arithmetic::kBf16Weights, k);
+    part.accumulate = product.accumulate || k > 0;
+    for (int s = 0; s < 2; ++s) {  // each part prefetches in proportion to its depth
+      const std::size_t lines = product.prefetch[s].bytes / kLineBytes;
+      const std::size_t first = lines * k / product.depth;
+      const std::size_t last = lines * (k + part.depth) / product.depth;
+      part.prefetch[s] = {product.prefetch[s].begin + first * kLineBytes,
+                          (last - first) * kLineBytes};
+    }
+    internal::multiply_panel_fp32(part);
+  }
+}
+
+}  // namespace
+
 void multiply_panel(Arithmetic arithmetic, const PanelProduct& product, float* widened) {
   switch (arithmetic) {
     case Arithmetic::kFp32:
       internal::multiply_panel_fp32(product);
       return;
-    case Arithmetic::kBf16Weights: {
-      internal::widen_panel(product.b, product.depth, widened);
-      PanelProduct on_widened = product;
-      on_widened.b = reinterpret_cast<const std::byte*>(widened);
-      internal::multiply_panel_fp32(on_widened);
+    case Arithmetic::kBf16Weights:
+      multiply_widened(product, widened);
       return;
-    }
     case Arithmetic::kBf16Dot:
       internal::multiply_panel_bf16_dot(product);
       return;

@@ -55,18 +55,19 @@ struct PanelProduct {
                                   // where `depth` is a part of a longer row)
   std::size_t rows = 0;
   const std::byte* b = nullptr;  // 64-byte aligned
-  std::size_t depth = 0;         // multiple of 16 (kBf16Dot: 32), at most kMaxPanelDepth
+  std::size_t depth = 0;         // multiple of 16 (kBf16Dot: 32)
   float* c = nullptr;            // 64-byte aligned; [rows][c_stride]
   std::size_t c_stride = 0;      // multiple of 16
   bool accumulate = false;       // add to C instead of overwriting it
   PrefetchRange prefetch[2];
 };
 
-// kBf16Weights widens into a buffer of this depth (64 kB); a deeper product is split by its caller.
-inline constexpr std::size_t kMaxPanelDepth = 512;
+// kBf16Weights widens this much of a panel at a time: 32 kB of floats, which stay in L1.
+inline constexpr std::size_t kWidenedDepth = 256;
+inline constexpr std::size_t kWidenedBytes = kWidenedDepth * kPanelColumns * sizeof(float);
 
 // Bound: fp32 multiply-add peak; 93 to 99 % of it with everything but the panel in L2 or beyond.
-// widened: [kMaxPanelDepth][32] floats of scratch memory, 64-byte aligned; only for kBf16Weights.
+// widened: kWidenedBytes of scratch memory, 64-byte aligned; used by kBf16Weights only.
 void multiply_panel(Arithmetic arithmetic, const PanelProduct& product, float* widened);
 
 // weights [depth][row_stride] row-major, of which the first 32 columns become one panel of B.

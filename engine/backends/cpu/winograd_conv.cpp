@@ -22,7 +22,7 @@ constexpr std::size_t kBlockPanels = kBlockChannels / kPanelColumns;
 // the multiply-add peak, 70 % with 96); layers with 6 tiles per image have so many channels that V
 // never fits, and take the number that asks least of the memory.
 constexpr std::size_t kPassTiles = 48;
-constexpr std::size_t kDeepPassTiles = 192;
+constexpr std::size_t kDeepPassTiles = 96;
 
 // Rows of V and M of one frequency are a power of two apart; 3 cache lines more keep the 36
 // streams of a transform out of one cache set.
@@ -41,7 +41,7 @@ WinogradConv::WinogradConv(Arithmetic arithmetic, const Conv3x3Spec& spec,
       input_shape_{spec.height, spec.width, spec.in_channels},
       output_shape_{spec.height, spec.width, spec.out_channels} {
   const std::size_t in = spec.in_channels, out = spec.out_channels;
-  if (in == 0 || in % 32 != 0 || in > kMaxPanelDepth || out == 0 || out % kBlockChannels != 0 ||
+  if (in == 0 || in % 32 != 0 || in > kMaxImageChannels || out == 0 || out % kBlockChannels != 0 ||
       spec.height == 0 || spec.height % kTileOutputs != 0 || spec.width == 0 ||
       spec.width % kTileOutputs != 0) {
     throw Error(ErrorClass::kUsage,
@@ -103,8 +103,7 @@ std::size_t WinogradConv::frequency_floats_of_m(std::size_t num_tiles) const {
 
 std::size_t WinogradConv::scratch_bytes(std::size_t n) const {
   const std::size_t num_tiles = std::min(pass_tiles_, n * tiles_per_image(input_shape_));
-  const std::size_t widened =
-      arithmetic_ == Arithmetic::kBf16Weights ? kMaxPanelDepth * kPanelColumns * sizeof(float) : 0;
+  const std::size_t widened = arithmetic_ == Arithmetic::kBf16Weights ? kWidenedBytes : 0;
   return kNumFrequencies *
              (frequency_bytes_of_v(num_tiles) + frequency_floats_of_m(num_tiles) * sizeof(float)) +
          widened;

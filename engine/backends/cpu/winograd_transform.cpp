@@ -26,19 +26,18 @@ HWY_INLINE Vector constant(float value) {
   return hn::Set(kTag, value);
 }
 
-// v = B^T d: the polynomial d through six pixels, evaluated by its even and odd halves.
-HWY_INLINE void transform_input_row(const Vector d[6], Vector v[6]) {
-  const Vector p = constant(kP), q = constant(kQ);
-  const Vector p2 = constant(kP2), q2 = constant(kQ2);
-  const Vector minus_sum = constant(-(kP2 + kQ2)), product = constant(kP2 * kQ2);
-  const Vector even_p = hn::NegMulAdd(q2, d[2], d[4]), odd_p = hn::NegMulAdd(q2, d[1], d[3]);
-  const Vector even_q = hn::NegMulAdd(p2, d[2], d[4]), odd_q = hn::NegMulAdd(p2, d[1], d[3]);
-  v[0] = hn::MulAdd(minus_sum, d[2], hn::MulAdd(product, d[0], d[4]));
-  v[1] = hn::MulAdd(p, odd_p, even_p);
-  v[2] = hn::NegMulAdd(p, odd_p, even_p);
-  v[3] = hn::MulAdd(q, odd_q, even_q);
-  v[4] = hn::NegMulAdd(q, odd_q, even_q);
-  v[5] = hn::MulAdd(minus_sum, d[3], hn::MulAdd(product, d[1], d[5]));
+// v = B^T d, six pixels d in a row or column, in three parts that need different pixels:
+// v_0 from d_0, d_2, d_4 and v_5 from d_1, d_3, d_5 (the points 0 and infinity);
+HWY_INLINE Vector transform_input_end(Vector d0, Vector d2, Vector d4) {
+  return hn::MulAdd(constant(-(kP2 + kQ2)), d2, hn::MulAdd(constant(kP2 * kQ2), d0, d4));
+}
+// v_1, v_2 (x = p, other = q) and v_3, v_4 (the other way round): even part +- x odd part.
+HWY_INLINE void transform_input_pair(float x, float other, Vector d1, Vector d2, Vector d3,
+                                     Vector d4, Vector& plus, Vector& minus) {
+  const Vector even = hn::NegMulAdd(constant(other * other), d2, d4);
+  const Vector odd = hn::NegMulAdd(constant(other * other), d1, d3);
+  plus = hn::MulAdd(constant(x), odd, even);
+  minus = hn::NegMulAdd(constant(x), odd, even);
 }
 
 // y = A^T m.
@@ -64,8 +63,53 @@ HWY_INLINE void store_values(Vector v, std::uint16_t* to) {
   hn::Store(hn::DemoteTo(half_tag, upper), half_tag, to);
 }
 
+// The second direction: one row of six, transformed and stored to its frequencies.
+template <class Element>
+HWY_INLINE void transform_and_store_row(const Vector d[6], Element* to, std::size_t frequency) {
+  Vector v[6];
+  v[0] = transform_input_end(d[0], d[2], d[4]);
+  transform_input_pair(kP, kQ, d[1], d[2], d[3], d[4], v[1], v[2]);
+  transform_input_pair(kQ, kP, d[1], d[2], d[3], d[4], v[3], v[4]);
+  v[5] = transform_input_end(d[1], d[3], d[5]);
+  HWY_UNROLL(6)
+  for (std::size_t j = 0; j < 6; ++j) {
+    store_values(v[j], to + j * frequency);
+  }
+}
+
+// A 6x6 patch of one vector of channels. One or two rows of frequencies at a time: all 36 values
+// would not fit into 32 registers; loading pixels again costs a tenth less than spilling.
+template <class Element>
+HWY_INLINE void transform_patch(const float* const patch[6][6], std::size_t c, Element* to,
+                                std::size_t frequency) {
+  HWY_UNROLL(2)
+  for (std::size_t end = 0; end < 2; ++end) {
+    Vector row[6];
+    HWY_UNROLL(6)
+    for (std::size_t j = 0; j < 6; ++j) {
+      row[j] = transform_input_end(hn::Load(kTag, patch[end][j] + c),
+                                   hn::Load(kTag, patch[end + 2][j] + c),
+                                   hn::Load(kTag, patch[end + 4][j] + c));
+    }
+    transform_and_store_row(row, to + end * 5 * 6 * frequency, frequency);
+  }
+  HWY_UNROLL(2)
+  for (std::size_t pair = 0; pair < 2; ++pair) {
+    Vector plus[6], minus[6];
+    HWY_UNROLL(6)
+    for (std::size_t j = 0; j < 6; ++j) {
+      transform_input_pair(pair == 0 ? kP : kQ, pair == 0 ? kQ : kP,
+                           hn::Load(kTag, patch[1][j] + c), hn::Load(kTag, patch[2][j] + c),
+                           hn::Load(kTag, patch[3][j] + c), hn::Load(kTag, patch[4][j] + c),
+                           plus[j], minus[j]);
+    }
+    transform_and_store_row(plus, to + (1 + 2 * pair) * 6 * frequency, frequency);
+    transform_and_store_row(minus, to + (2 + 2 * pair) * 6 * frequency, frequency);
+  }
+}
+
 // A zero for every channel of a pixel outside the image.
-alignas(64) constexpr float kZeros[kMaxPanelDepth] = {};
+alignas(64) constexpr float kZeros[kMaxImageChannels] = {};
 
 template <class Element>
 void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape,
@@ -94,29 +138,9 @@ void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape
     std::byte* const row = v + t / kGroupRows * kGroupRows * shape.channels * sizeof(Element) +
                            t % kGroupRows * kLineBytes;
     for (std::size_t c = 0; c < shape.channels; c += kLanes) {
-      Vector columns[6][6];  // transformed down the columns
-      HWY_UNROLL(6)
-      for (int j = 0; j < 6; ++j) {
-        Vector d[6], transformed[6];
-        for (int i = 0; i < 6; ++i) {
-          d[i] = hn::Load(kTag, patch[i][j] + c);
-        }
-        transform_input_row(d, transformed);
-        for (int i = 0; i < 6; ++i) {
-          columns[i][j] = transformed[i];
-        }
-      }
-      auto* const to =
-          reinterpret_cast<Element*>(row + c / kLineElements * kGroupRows * kLineBytes) +
-          c % kLineElements;
-      HWY_UNROLL(6)
-      for (int i = 0; i < 6; ++i) {
-        Vector transformed[6];
-        transform_input_row(columns[i], transformed);
-        for (int j = 0; j < 6; ++j) {
-          store_values(transformed[j], to + (i * 6 + j) * (frequency_bytes / sizeof(Element)));
-        }
-      }
+      auto* const line =
+          reinterpret_cast<Element*>(row + c / kLineElements * kGroupRows * kLineBytes);
+      transform_patch(patch, c, line + c % kLineElements, frequency_bytes / sizeof(Element));
     }
   }
 }

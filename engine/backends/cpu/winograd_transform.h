@@ -13,8 +13,9 @@
 // multiples of 4. Tiles are numbered through the batch: example, tile row, tile column.
 namespace vggroove::cpu {
 
-inline constexpr std::size_t kTileOutputs = 4;      // per side
-inline constexpr std::size_t kTileInputs = 6;       // per side: one pixel more all around
+inline constexpr std::size_t kTileOutputs = 4;  // per side
+inline constexpr std::size_t kTileInputs = 6;   // per side: one pixel more all around
+inline constexpr std::size_t kMaxImageChannels = 512;
 inline constexpr std::size_t kNumFrequencies = 36;  // kTileInputs squared
 
 // Images of one layer, batch first.

@@ -44,7 +44,7 @@ void expect_exact_product(Arithmetic arithmetic, std::size_t rows, std::size_t d
   GuardedBuffer packed_b(b_panel_bytes(arithmetic, depth));
   pack_rows(arithmetic, a.data(), rows, depth, packed_a.data());
   pack_panel(arithmetic, b.data(), kRowStride, depth, packed_b.data());
-  GuardedBuffer widened(kMaxPanelDepth * kPanelColumns * sizeof(float));
+  GuardedBuffer widened(kWidenedBytes);
 
   constexpr std::size_t kStride = 64;
   GuardedBuffer c(((rows - 1) * kStride + kPanelColumns) * sizeof(float));
@@ -121,7 +121,7 @@ TEST(Gemm, a_row_does_not_depend_on_the_number_of_rows) {
       }
       GuardedBuffer packed_a(a_group_bytes(arithmetic, kDepth) * kRows / kGroupRows);
       GuardedBuffer packed_b(b_panel_bytes(arithmetic, kDepth));
-      GuardedBuffer widened(kMaxPanelDepth * kPanelColumns * sizeof(float));
+      GuardedBuffer widened(kWidenedBytes);
       pack_rows(arithmetic, a.data(), kRows, kDepth, packed_a.data());
       pack_panel(arithmetic, b.data(), kPanelColumns, kDepth, packed_b.data());
       GuardedBuffer all(kRows * kPanelColumns * sizeof(float));
