@@ -43,8 +43,8 @@ std::string_view words_of(int error) {
 // Mono and stereo are decoded by an OpusDecoder of our own with one channel: libopus then takes
 // the mean of the channels before its inverse transform, which is linear, so the result is the
 // same to 2e-7 (to one step of 16 bits in the speech mode, which works in integers). 2.7x as fast
-// on a virtual machine, where the multistream decoder that opusfile uses traps at a CPUID
-// instruction in every packet; without that trap 1.6x.
+// on a virtual machine, where the multistream decoder that opusfile uses spends more than half of
+// its time in a CPUID instruction per packet, which traps; without that trap some 1.2x.
 struct OggOpusDecoder::Handle {
   OggOpusFile* opusfile = nullptr;
   OpusDecoder* mono_decoder = nullptr;

@@ -97,7 +97,7 @@ TEST_F(AudioErrors, recognises_what_is_no_audio) {
     utf16 += static_cast<char>('A' + i % 26);
     utf16 += '\0';
   }
-  for (const auto& [words, bytes] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& content : std::vector<std::pair<std::string, std::string>>{
            {"is not an audio file", random},
            {"is not an audio file", utf16},
            {"is not an audio file", "x"},
@@ -108,7 +108,8 @@ TEST_F(AudioErrors, recognises_what_is_no_audio) {
                                   "ftypM4A \0\0\0\0",
                                   16)},
            {"a ZIP archive", "PK\x03\x04.........."}}) {
-    expect_error(ErrorClass::kUnsupported, words, [&] { read_all(file_of("song.mp3", bytes)); });
+    expect_error(ErrorClass::kUnsupported, content.first,
+                 [&] { read_all(file_of("song.mp3", content.second)); });
   }
 }
 
