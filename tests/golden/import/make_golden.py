@@ -134,7 +134,41 @@ def torch_files():
     torch.save({k: np.asfortranarray(v).astype(np.float32) for k, v in pca.items()},
                "pca_numpy_fortran.pth", pickle_protocol=4)
 
+    # The pickles of a network of the full size; the test puts the numbers behind them.
+    full_size()
     torch.save(torch.nn.Linear(2, 2), "whole_module.pth")  # an object, not a list of tensors
+
+
+def full_size():
+    import torch
+
+    channels = [1, 64, 128, 256, 256, 512, 512]
+    state = OrderedDict()
+    for layer, (c_in, c_out) in zip(CONVS, zip(channels, channels[1:])):
+        state[torch_name(f"vggish/{layer}/weights")] = torch.zeros(c_out, c_in, 3, 3)
+        state[torch_name(f"vggish/{layer}/biases")] = torch.zeros(c_out)
+    for layer, (rows, columns) in zip(DENSE, [(12288, 4096), (4096, 4096), (4096, 128)]):
+        state[torch_name(f"vggish/{layer}/weights")] = torch.zeros(columns, rows)
+        state[torch_name(f"vggish/{layer}/biases")] = torch.zeros(columns)
+    torch.save(state, "full_size.pth", _use_new_zipfile_serialization=False)
+    with open("full_size.pth", "rb") as file:
+        for _ in range(4):  # magic number, protocol, machine, object
+            SkipStorages(file).load()
+        keys = pickle.load(file)
+        size = file.tell()
+        file.seek(0)
+        open("full_size_legacy.head", "wb").write(file.read(size))
+    os.remove("full_size.pth")
+    names = {str(t.untyped_storage()._cdata): n for n, t in state.items()}
+    open("full_size_legacy.order", "w").write("".join(names[key] + "\n" for key in keys))
+
+
+class SkipStorages(pickle.Unpickler):
+    def persistent_load(self, description):
+        return description
+
+    def find_class(self, module, name):
+        return lambda *arguments: OrderedDict()
 
 
 if __name__ == "__main__":
