@@ -1,18 +1,9 @@
 #include "engine/backends/cpu/gemm.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 namespace vggroove::cpu {
-
-std::uint16_t to_bf16(float value) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
-  // Adding could carry a NaN's payload into the sign; a NaN keeps its upper half and a quiet bit.
-  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
-  return static_cast<std::uint16_t>((is_nan ? bits | 0x400000 : rounded) >> 16);
-}
 
 namespace {
 
