@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "hwy/highway.h"
+#include <hwy/highway.h>
 
 namespace vggroove {
 namespace {
