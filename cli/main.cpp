@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
   add_classify(app, action);
   add_embed(app, action);
   add_evaluate(app, action);
+  add_train(app, action);
+  add_crossval(app, action);
   add_weights(app, action);
   add_logmel(app, action);
   add_info(app, action);

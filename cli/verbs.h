@@ -14,9 +14,11 @@ using Action = std::function<int()>;
 
 // Each adds its subcommand and sets `action` from the subcommand's callback. One file per verb.
 void add_classify(CLI::App& app, Action& action);
+void add_crossval(CLI::App& app, Action& action);
 void add_embed(CLI::App& app, Action& action);
 void add_logmel(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
+void add_train(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 

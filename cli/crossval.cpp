@@ -1,0 +1,251 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "cli/data_options.h"
+#include "cli/head_options.h"
+#include "cli/interrupt.h"
+#include "cli/metrics_table.h"
+#include "cli/model_options.h"
+#include "cli/progress.h"
+#include "cli/unicode_text.h"
+#include "cli/verbs.h"
+#include "plot/charts.h"
+#include "plot/png_file.h"
+#include "train/cross_validation.h"
+#include "train/head_model.h"
+
+namespace vggroove::cli {
+
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  vggroove crossval ~/gtzan --save-features gtzan.npz\n"
+    "  vggroove crossval gtzan.csv --group artist --folds-by both --picture groups.png\n"
+    "  vggroove crossval gtzan.npz --hidden 256 --dropout 0.3 --json scores.json\n"
+    "Every clip is predicted once, by a classifier that was trained without its fold; the clips\n"
+    "that stop a training early are taken from the other folds. Clips of one group (an artist, an\n"
+    "album, the cuts of one track) resemble each other more than their genre does: folds by clips\n"
+    "then promise what unheard music does not keep. Folds by groups keep each group together.";
+
+struct CrossvalOptions {
+  DataOptions data;
+  ModelOptions model;
+  CrossValidationOptions validation;
+  std::string folds_by = "auto", json, picture;
+
+  bool json_to_stdout() const { return json == "-"; }
+};
+
+// A cross-validation and how its folds were made.
+struct Run {
+  std::string_view folds_by;  // "clips" or "groups"
+  CrossValidationReport report;
+};
+
+// Whether each run keeps groups together.
+std::vector<bool> choose_runs(const CrossvalOptions& options, bool grouped_data) {
+  if (!grouped_data && (options.folds_by == "groups" || options.folds_by == "both")) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("{}: no two clips share a group, so there is nothing for --folds-by {} "
+                            "to keep together; name the groups in a column of the manifest "
+                            "(--group) or in the array 'group' of the table",
+                            options.data.data, options.folds_by));
+  }
+  if (options.folds_by == "both") {
+    return {false, true};
+  }
+  return {options.folds_by == "groups" || (options.folds_by == "auto" && grouped_data)};
+}
+
+Run run_folds(const FeatureSet& features, CrossValidationOptions validation, bool grouped) {
+  validation.head.grouped = grouped;
+  Run run{.folds_by = grouped ? "groups" : "clips", .report = {}};
+  const InterruptGuard interrupts;
+  ProgressLine progress;
+  progress.show(fmt::format("folds by {}: 0 of {} done", run.folds_by, validation.num_folds));
+  run.report = cross_validate(features, validation, [&](std::size_t folds_done) {
+    InterruptGuard::throw_if_interrupted();
+    progress.show(
+        fmt::format("folds by {}: {} of {} done", run.folds_by, folds_done, validation.num_folds));
+  });
+  return run;
+}
+
+std::string percent(double share) {
+  return fmt::format("{:.1f} %", 100 * share);
+}
+
+std::string mean_text(const CrossValidationReport& report) {
+  return fmt::format("{:.1f} +- {:.1f} %", 100 * report.mean_accuracy, 100 * report.std_accuracy);
+}
+
+// One column per run.
+std::string folds_table(const std::vector<Run>& runs) {
+  std::string text = "fold";
+  for (const Run& run : runs) {
+    text += fmt::format("  {:>16}", fmt::format("by {}", run.folds_by));
+  }
+  text += '\n';
+  for (std::size_t fold = 0; fold < runs.front().report.folds.size(); ++fold) {
+    text += fmt::format("{:4}", fold + 1);
+    for (const Run& run : runs) {
+      text += fmt::format("  {:>16}", percent(run.report.folds[fold].metrics.accuracy));
+    }
+    text += '\n';
+  }
+  text += "mean";
+  for (const Run& run : runs) {
+    text += fmt::format("  {:>16}", mean_text(run.report));
+  }
+  return text + "\n";
+}
+
+std::string difference_text(const Run& by_clips, const Run& by_groups) {
+  const double points = 100 * (by_clips.report.pooled.accuracy - by_groups.report.pooled.accuracy);
+  return fmt::format("Folds by clips promise {:+.1f} points of accuracy against folds by groups.",
+                     points);
+}
+
+void print_runs(const CrossvalOptions& options, const FeatureSet& features,
+                const std::vector<Run>& runs) {
+  fmt::print("{}\n\n{}\n", data_text(features), folds_table(runs));
+  if (runs.size() == 2) {
+    fmt::print("{}\n\n", difference_text(runs[0], runs[1]));
+  }
+  const Run& shown = runs.back();
+  fmt::print("All {} clips, each predicted by the fold without it (folds by {}, seed {}):\n",
+             features.clips.size(), shown.folds_by, options.validation.seed);
+  fmt::print("{}", metrics_table(shown.report.pooled, features.labels));
+}
+
+void write_json(const CrossvalOptions& options, const LoadedData& loaded,
+                const std::vector<Run>& runs) {
+  nlohmann::json json = {{"data", valid_utf8(options.data.data)},
+                         {"folds", options.validation.num_folds},
+                         {"seed", options.validation.seed},
+                         {"settings", settings_to_json(options.validation.head)},
+                         {"failed", loaded.failed_json()},
+                         {"runs", nlohmann::json::array()}};
+  json["settings"].erase("seed");  // of no effect: each fold's follows from the one above
+  json["settings"].erase("grouped");
+  for (const Run& run : runs) {
+    nlohmann::json folds = nlohmann::json::array();
+    for (const FoldReport& fold : run.report.folds) {
+      folds.push_back({{"clips", fold.metrics.num_clips},
+                       {"accuracy", fold.metrics.accuracy},
+                       {"members", members_to_json(fold.members)}});
+    }
+    json["runs"].push_back(
+        {{"folds_by", run.folds_by},
+         {"mean_accuracy", run.report.mean_accuracy},
+         {"std_accuracy", run.report.std_accuracy},
+         {"folds", std::move(folds)},
+         {"pooled", metrics_to_json(run.report.pooled, loaded.features.labels)}});
+  }
+  const std::string text =
+      json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (options.json_to_stdout()) {
+    fmt::print("{}", text);
+  } else {
+    write_file_atomically(options.json, text);
+  }
+}
+
+void write_picture(const CrossvalOptions& options, const FeatureSet& features,
+                   const std::vector<Run>& runs) {
+  std::vector<plot::Canvas> panels;
+  for (const Run& run : runs) {
+    const plot::ConfusionMatrix matrix{
+        .labels = features.labels,
+        .counts = run.report.pooled.confusion,
+        .title = fmt::format("folds by {}: {}", run.folds_by, percent(run.report.pooled.accuracy)),
+        .captions = {
+            fmt::format("mean of {} folds {}", run.report.folds.size(), mean_text(run.report))}};
+    panels.push_back(plot::confusion_matrix(matrix));
+  }
+  const std::vector<std::string> captions =
+      runs.size() == 2 ? std::vector<std::string>{difference_text(runs[0], runs[1])}
+                       : std::vector<std::string>{};
+  plot::write_png(options.picture,
+                  plot::side_by_side(panels, valid_utf8(options.data.data), captions));
+}
+
+int crossval(const CrossvalOptions& options) {
+  for (const std::string& output : {options.json, options.picture}) {
+    if (!output.empty() && output != "-") {
+      require_writable(output);
+    }
+  }
+  const LoadedData loaded = load_data(open_data(options.data), options.data, options.model);
+  const FeatureSet& features = loaded.features;
+  std::vector<std::size_t> all_clips(features.clips.size());
+  std::iota(all_clips.begin(), all_clips.end(), std::size_t{0});
+  require_two_genres(features, all_clips, options.data.data);
+  const bool grouped_data = has_groups(features);
+  const std::vector<bool> grouped_runs = choose_runs(options, grouped_data);
+  if (grouped_data && options.folds_by == "clips") {
+    fmt::print(stderr,
+               "vggroove: {}: folds by clips put clips of one group on both sides; the score will "
+               "be too good for groups that were never heard (--folds-by groups or both)\n",
+               options.data.data);
+  }
+  std::vector<Run> runs;
+  for (const bool grouped : grouped_runs) {
+    runs.push_back(run_folds(features, options.validation, grouped));
+  }
+  if (!options.json_to_stdout()) {
+    print_runs(options, features, runs);
+  }
+  if (!options.json.empty()) {
+    write_json(options, loaded, runs);
+  }
+  if (!options.picture.empty()) {
+    write_picture(options, features, runs);
+  }
+  return loaded.exit_code();
+}
+
+}  // namespace
+
+void add_crossval(CLI::App& app, Action& action) {
+  CLI::App* verb =
+      app.add_subcommand("crossval", "Judge a classifier by cross-validation on labelled clips");
+  verb->footer(kFooter);
+  const auto options = std::make_shared<CrossvalOptions>();
+  add_data_options(*verb, options->data);
+  add_model_options(*verb, options->model);
+  add_head_training_options(*verb, options->validation.head);
+  verb->add_option("--folds", options->validation.num_folds, "Parts that are tested in turn")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1000));
+  verb->add_option("--folds-by", options->folds_by,
+                   "What is dealt to the folds: clips, groups, or both for a comparison "
+                   "(default: groups where DATA has them, else clips)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"auto", "clips", "groups", "both"}));
+  verb->add_option("--json", options->json,
+                   "Write the scores as JSON; - prints them instead of tables")
+      ->type_name("FILE");
+  verb->add_option("--picture", options->picture, "Draw the confusion matrix, or both")
+      ->type_name("FILE.png");
+  verb->callback([&action, options] {
+    action = [options] {
+      options->validation.seed = options->validation.head.training.seed;
+      options->validation.num_threads = options->model.num_jobs;
+      return crossval(*options);
+    };
+  });
+}
+
+}  // namespace vggroove::cli

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "train/head_fit.h"
+
+namespace vggroove::cli {
+
+// The options of the verbs that train classifiers: --hidden, --members, --dropout, --epochs,
+// --patience, --lr, --weight-decay, --label-smoothing, --batch, --seed, --validation, --decision.
+void add_head_training_options(CLI::App& verb, HeadFitOptions& options);
+
+// Throws Error(kInvalid) naming `data` where all of `clips` are of one genre.
+void require_two_genres(const FeatureSet& features, std::span<const std::size_t> clips,
+                        const std::string& data);
+
+// Whether two clips share a group: only then do groups make a difference.
+bool has_groups(const FeatureSet& features);
+
+// "540 clips of 10 genres, 5400 examples, 312 groups"
+std::string data_text(const FeatureSet& features);
+
+}  // namespace vggroove::cli
