@@ -22,7 +22,7 @@ deps:
 	@tools/deps.sh build test
 
 build: deps
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS)
 
 demo: build
@@ -34,24 +34,24 @@ test: build
 
 test-asan: deps
 	@tools/deps.sh sanitize
-	@cmake --preset asan --log-level=WARNING
+	@cmake --preset asan --log-level=WARNING >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --preset asan -j $(JOBS)
 
 test-tsan: deps
-	@cmake --preset tsan --log-level=WARNING
+	@cmake --preset tsan --log-level=WARNING >/dev/null
 	@cmake --build --preset tsan -j $(JOBS)
 	@ctest --preset tsan -j $(JOBS)
 
 fuzz: deps
 	@tools/deps.sh sanitize
-	@cmake --preset asan --log-level=WARNING
+	@cmake --preset asan --log-level=WARNING >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
 	@tools/fuzz.sh build/asan $(FUZZ_SECONDS) $(JOBS)
 
 lint: deps
 	@tools/deps.sh lint
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING >/dev/null
 	@tools/lint.sh build/release $(JOBS)
 
 format:
