@@ -5,19 +5,18 @@
 #include <soxr.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <system_error>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "cli/locations.h"
 #include "cli/verbs.h"
+#include "engine/device/cpu_info.h"
 
 namespace vggroove::cli {
 
@@ -32,35 +31,17 @@ constexpr const char* kFooter =
 
 constexpr const char* kFormats = "WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, AU, CAF, W64, RF64";
 
-// The first value of a key in /proc/cpuinfo; empty where there is none (another architecture).
-std::string cpu_info(const std::string& key) {
+// The processor's name as the system has it; empty where it has none (another architecture).
+std::string cpu_name() {
   std::ifstream file("/proc/cpuinfo");
   std::string line;
   while (std::getline(file, line)) {
-    if (line.starts_with(key)) {
+    if (line.starts_with("model name")) {
       const std::size_t colon = line.find(": ");
       return colon == std::string::npos ? "" : line.substr(colon + 2);
     }
   }
   return "";
-}
-
-// Instructions for bf16 products, in the kernel's words.
-std::vector<std::string> bf16_instructions() {
-  std::istringstream flags(cpu_info("flags") + " " + cpu_info("Features"));
-  std::vector<std::string> found;
-  std::string flag;
-  while (flags >> flag) {
-    if (flag == "avx512_bf16" || flag == "amx_bf16" || flag == "bf16" || flag == "svebf16") {
-      found.push_back(flag);
-    }
-  }
-  return found;
-}
-
-std::string simd_target() {
-  const auto targets = static_cast<std::uint64_t>(hwy::SupportedTargets());
-  return hwy::TargetName(static_cast<decltype(hwy::SupportedTargets())>(targets & (~targets + 1)));
 }
 
 double memory_gib() {
@@ -83,10 +64,10 @@ Json collect() {
   std::error_code missing;
   Json info;
   info["version"] = VGGROOVE_VERSION;
-  info["cpu"] = {{"model", cpu_info("model name")},
-                 {"cores", std::thread::hardware_concurrency()},
-                 {"simd", simd_target()},
-                 {"bf16", bf16_instructions()}};
+  info["cpu"] = {{"model", cpu_name()},
+                 {"cores", cpu_info().num_cores},
+                 {"instruction_set", cpu_info().instruction_set},
+                 {"bf16_arithmetic", cpu_info().has_quick_bf16_dot}};
   info["memory_gib"] = std::round(10 * memory_gib()) / 10;
   info["formats"] = kFormats;
   info["libraries"] = libraries();
@@ -107,12 +88,9 @@ void print_for_people(const Json& info) {
   line("vggroove", info["version"]);
   line("cpu", cpu["model"]);
   line("cores", cpu["cores"].dump());
-  line("simd", cpu["simd"]);
-  std::string bf16;
-  for (const Json& instruction : cpu["bf16"]) {
-    bf16 += (bf16.empty() ? "" : ", ") + instruction.get<std::string>();
-  }
-  line("bf16", bf16.empty() ? "no instructions for it; --precision bf16 gains little" : bf16);
+  line("kernels", cpu["instruction_set"]);
+  line("bf16", cpu["bf16_arithmetic"].get<bool>() ? "multiplied in bf16"
+                                                  : "weights kept in bf16, multiplied in fp32");
   line("memory", info["memory_gib"].dump() + " GiB");
   line("formats", info["formats"]);
   std::string versions;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <fstream>
 #include <limits>
 #include <mutex>
 #include <set>
@@ -256,6 +258,43 @@ TEST_F(EmbedFiles, stops_on_an_exception_of_on_progress_while_a_file_is_read) {
 TEST_F(EmbedFiles, rethrows_an_exception_of_the_network) {
   add_tone("one.wav", 1.0);
   EXPECT_THROW(embed(FailingNet(), 2), std::runtime_error);
+}
+
+// Highest resident set since the last reset, in bytes (Linux).
+std::size_t peak_rss_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) {
+      return 1024 * std::stoull(line.substr(6));
+    }
+  }
+  return 0;
+}
+
+TEST_F(EmbedFiles, needs_no_more_memory_for_a_file_of_an_hour) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers need memory of their own";
+#endif
+  // Silence, 8 kHz, as a hole in the file.
+  constexpr std::uint32_t kDataBytes = 3600 * 8000 * 2;
+  std::string header = testing::wav_bytes<std::int16_t>({}, 8000);
+  for (int i = 0; i < 4; ++i) {
+    header[4 + i] = static_cast<char>((kDataBytes + 36) >> (8 * i) & 0xff);
+    header[40 + i] = static_cast<char>(kDataBytes >> (8 * i) & 0xff);
+  }
+  add_bytes("hour.wav", header);
+  fs::resize_file(paths_[0], header.size() + kDataBytes);
+
+  std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
+  const std::size_t before_bytes = peak_rss_bytes();
+  ASSERT_GT(before_bytes, 0u);
+  const SummingNet net;
+  const std::vector<EmbeddedClip> clips = embed(net, 2);
+  ASSERT_EQ(clips.size(), 1u);
+  EXPECT_EQ(clips[0].num_examples(), 3749u);
+  // Two workers' batches and decoders are 4 MB, the embeddings 2 MB; the hour would be 230 MB of
+  // samples or 92 MB of log-mel.
+  EXPECT_LE(peak_rss_bytes(), before_bytes + 20'000'000);
 }
 
 TEST_F(EmbedFiles, drops_what_came_before_an_error_in_a_file) {

@@ -1,14 +1,21 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "tests/support/temporary_folder.h"
@@ -18,6 +25,15 @@ namespace vggroove::testing {
 struct ProgramResult {
   int exit_code = -1;  // 128 + signal where one ended it, as in a shell
   std::string out, err;
+  std::size_t peak_rss_bytes = 0;
+  double cpu_s = 0;  // user and system
+};
+
+struct RunOptions {
+  std::vector<std::string> environment;  // "NAME=value", added to ours
+  std::filesystem::path folder;          // to run in; empty: ours
+  std::string stdout_path;               // instead of catching `out`
+  std::filesystem::path interrupt_when;  // send SIGINT as soon as this file is not empty
 };
 
 inline std::string read_file(const std::filesystem::path& path) {
@@ -25,36 +41,90 @@ inline std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Runs vggroove with these arguments and waits for it. `environment` as "NAME=value".
-inline ProgramResult run_vggroove(const std::vector<std::string>& arguments,
-                                  const std::vector<std::string>& environment = {}) {
-  const auto quoted = [](const std::string& word) {
-    std::string text = "'";
-    for (const char c : word) {
-      text += c == '\'' ? "'\\''" : std::string(1, c);
-    }
-    return text + "'";
-  };
-  const TemporaryFolder folder;
-  std::string command = "env";
-  for (const std::string& assignment : environment) {
-    command += ' ' + quoted(assignment);
+namespace run_program_parts {
+
+inline constexpr int kCannotStart = 127;
+
+inline void redirect(const char* path, int flags, int descriptor) {
+  const int opened = open(path, flags, 0600);
+  if (opened < 0 || dup2(opened, descriptor) < 0) {
+    _exit(kCannotStart);
   }
-  command += ' ' + quoted(VGGROOVE_PROGRAM);
+}
+
+// In the child: becomes vggroove.
+[[noreturn]] inline void become_vggroove(const std::vector<std::string>& arguments,
+                                         const RunOptions& options,
+                                         const std::filesystem::path& out,
+                                         const std::filesystem::path& err) {
+  redirect("/dev/null", O_RDONLY, STDIN_FILENO);
+  redirect(options.stdout_path.empty() ? out.c_str() : options.stdout_path.c_str(),
+           O_WRONLY | O_CREAT, STDOUT_FILENO);
+  redirect(err.c_str(), O_WRONLY | O_CREAT, STDERR_FILENO);
+  for (const std::string& assignment : options.environment) {
+    putenv(const_cast<char*>(assignment.c_str()));
+  }
+  if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
+    _exit(kCannotStart);
+  }
+  std::vector<char*> words = {const_cast<char*>("vggroove")};
   for (const std::string& argument : arguments) {
-    command += ' ' + quoted(argument);
+    words.push_back(const_cast<char*>(argument.c_str()));
   }
-  command += " >" + quoted((folder / "out").string()) + " 2>" + quoted((folder / "err").string()) +
-             " </dev/null";
-  const int status = std::system(command.c_str());
-  if (status == -1) {
-    throw std::runtime_error("cannot run " + command);
+  words.push_back(nullptr);
+  execv(VGGROOVE_PROGRAM, words.data());
+  _exit(kCannotStart);
+}
+
+inline double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
+
+}  // namespace run_program_parts
+
+// Runs vggroove with these arguments and waits for its end. Its stdin is /dev/null, and neither
+// stdout nor stderr is a terminal.
+inline ProgramResult run_vggroove(const std::vector<std::string>& arguments,
+                                  const RunOptions& options) {
+  using namespace run_program_parts;
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder / "out", err = folder / "err";
+  const pid_t child = fork();
+  if (child < 0) {
+    throw std::system_error(errno, std::generic_category(), "fork");
+  }
+  if (child == 0) {
+    become_vggroove(arguments, options, out, err);
+  }
+  int status = 0;
+  rusage usage{};
+  bool interrupted = options.interrupt_when.empty();
+  while (wait4(child, &status, interrupted ? 0 : WNOHANG, &usage) == 0) {
+    std::error_code missing;
+    const std::uintmax_t size = std::filesystem::file_size(options.interrupt_when, missing);
+    if (!missing && size > 0) {
+      kill(child, SIGINT);
+      interrupted = true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   ProgramResult result;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  result.out = read_file(folder / "out");
-  result.err = read_file(folder / "err");
+  if (result.exit_code == kCannotStart) {
+    throw std::runtime_error(std::string("cannot start ") + VGGROOVE_PROGRAM);
+  }
+  result.out = read_file(out);
+  result.err = read_file(err);
+  result.peak_rss_bytes = static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+  result.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   return result;
+}
+
+inline ProgramResult run_vggroove(const std::vector<std::string>& arguments,
+                                  const std::vector<std::string>& environment = {}) {
+  RunOptions options;
+  options.environment = environment;
+  return run_vggroove(arguments, options);
 }
 
 }  // namespace vggroove::testing
