@@ -72,7 +72,11 @@ std::string RowFormatter::header() const {
   return line + ",error_class,error_message\n";
 }
 
-std::string RowFormatter::row(const ClipRow& row) const {
+std::string RowFormatter::row(const ClipRow& clip) const {
+  ClipRow row = clip;
+  if (!options_.segments) {
+    row.segments.clear();
+  }
   switch (options_.format) {
     case RowFormat::kJsonl:
       return jsonl_row(row);

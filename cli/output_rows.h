@@ -20,7 +20,7 @@ struct ClipRow {
   double duration_s = 0;
   bool padded = false;
   std::vector<float> probabilities;  // [K]
-  std::vector<Segment> segments;     // empty where they were not asked for
+  std::vector<Segment> segments;
   std::optional<Error> error;
 };
 
@@ -47,7 +47,7 @@ class RowFormatter {
  public:
   RowFormatter(std::vector<std::string> labels, const RowOptions& options);
   std::string header() const;  // "" for JSONL
-  std::string row(const ClipRow& row) const;
+  std::string row(const ClipRow& clip) const;
 
  private:
   std::string jsonl_row(const ClipRow& row) const;

@@ -51,6 +51,8 @@ class BadFiles : public ::testing::Test {
     write_flac(folder / "flac-inside.mp3", 2);
     write_flac(folder / "truncated.flac", 5);
     fs::resize_file(folder / "truncated.flac", fs::file_size(folder / "truncated.flac") / 2);
+    write_bytes(folder / "half-a-header.wav",
+                wav_bytes<std::int16_t>(tone(2, 440, 16000), 16000).substr(0, 30));
     write_bytes(folder / "zero-length.wav", wav_bytes<std::int16_t>({}, 16000));
     std::vector<float> samples(32000, 0.1f);
     samples[20000] = std::numeric_limits<float>::quiet_NaN();
@@ -65,7 +67,7 @@ class BadFiles : public ::testing::Test {
                                           shared.good().string()};
     for (const char* name :
          {"missing.wav", "empty.wav", "random.mp3", "text.wav", "flac-inside.mp3", "truncated.flac",
-          "zero-length.wav", "nan.wav", "0-hz.wav", "no-audio", "pipe.wav"}) {
+          "half-a-header.wav", "zero-length.wav", "nan.wav", "0-hz.wav", "no-audio", "pipe.wav"}) {
       arguments.push_back((folder / name).string());
     }
     arguments.push_back((folder / latin1).string());
@@ -117,7 +119,7 @@ std::size_t BadFiles::num_arguments_ = 0;
 TEST_F(BadFiles, exit_code_is_3_and_every_argument_has_its_row) {
   EXPECT_EQ(run_->exit_code, 3) << run_->err;
   EXPECT_EQ(lines_of(run_->out).size(), num_arguments_);
-  EXPECT_NE(run_->err.find("classified 5 of 14 files, 9 failed"), std::string::npos) << run_->err;
+  EXPECT_NE(run_->err.find("classified 6 of 16 files, 10 failed"), std::string::npos) << run_->err;
 }
 
 TEST_F(BadFiles, good_files_before_and_after_get_results) {
@@ -145,8 +147,14 @@ TEST_F(BadFiles, audio_with_the_wrong_extension_is_read) {
   expect_result("flac-inside.mp3");
 }
 
-TEST_F(BadFiles, truncated) {
-  expect_failure("truncated.flac", "corrupt");
+TEST_F(BadFiles, truncated_is_used_as_far_as_it_goes) {
+  expect_result("truncated.flac");
+  EXPECT_GT(rows_->at("truncated.flac")["duration_s"], 1.0);
+  EXPECT_LT(rows_->at("truncated.flac")["duration_s"], 4.0);
+}
+
+TEST_F(BadFiles, truncated_in_its_header) {
+  expect_failure("half-a-header.wav", "corrupt");
 }
 
 TEST_F(BadFiles, zero_length_audio) {

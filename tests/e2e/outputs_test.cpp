@@ -29,8 +29,9 @@ class Outputs : public ::testing::Test {
 TEST_F(Outputs, do_not_depend_on_the_number_of_jobs) {
   int number = 0;
   for (const double seconds : {0.5, 40.0, 1.0, 3.3, 31.0, 2.0, 0.98}) {
-    write_tone(folder_ / ("tone" + std::to_string(number++) + ".wav"), seconds, 100.0 * number,
+    write_tone(folder_ / ("tone" + std::to_string(number) + ".wav"), seconds, 100 + 50.0 * number,
                8000);
+    ++number;
   }
   for (const char* jobs : {"1", "3"}) {
     const std::string name = jobs;
