@@ -40,6 +40,7 @@ constexpr ForeignContent kForeignContents[] = {
     {{"\x1a\x45\xdf\xa3"sv, 0}, "a Matroska or WebM file"},
     {{"wvpk"sv, 0}, "a WavPack file"},
     {{"MAC "sv, 0}, "a Monkey's Audio file"},
+    {{"AVI "sv, 8}, "an AVI video"},
     {{"MThd"sv, 0}, "a MIDI file"},
     {{"ADIF"sv, 0}, "an AAC stream"},
     {{"\xff\xf1"sv, 0}, "an AAC stream"},
@@ -92,6 +93,12 @@ bool is_for_libsndfile(std::span<const unsigned char> head) {
                      [&](Signature signature) { return begins_with(head, signature); });
 }
 
+[[noreturn]] void refuse(const AudioFile& file, const std::string& what) {
+  throw Error(ErrorClass::kUnsupported,
+              file.path().string() + ": " + what +
+                  "; convert it to WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, AU, W64, RF64 or CAF");
+}
+
 }  // namespace
 
 AudioContent recognise_content(AudioFile& file) {
@@ -100,28 +107,26 @@ AudioContent recognise_content(AudioFile& file) {
   const std::vector<unsigned char> head = bytes_at(file, 0, 48);
   file.throw_if_read_failed();
   if (begins_with(head, {"OggS"sv, 0}) && begins_with(head, {"OpusHead"sv, 28})) {
-    // opusfile refuses layouts without meaning (family 255), which hold up to 255 channels.
-    const bool is_mono_or_stereo = head.size() > 37 && head[37] <= 2;
+    // libsndfile has the layouts of more channels, and those without meaning (family 255).
+    constexpr std::size_t kNumChannels = 28 + 9, kLayoutFamily = 28 + 18;
+    const bool is_mono_or_stereo =
+        head.size() > kLayoutFamily && head[kNumChannels] <= 2 && head[kLayoutFamily] == 0;
     return is_mono_or_stereo ? AudioContent::kOpus : AudioContent::kLibsndfile;
   }
   if (is_for_libsndfile(head)) {
     return AudioContent::kLibsndfile;
+  }
+  for (const ForeignContent& foreign : kForeignContents) {
+    if (begins_with(head, foreign.signature)) {
+      refuse(file, "is " + std::string(foreign.name));
+    }
   }
   if (const auto position = find_mpeg_frames(file, 0, kMpegSearchBytes)) {
     file.drop_front(*position);
     return AudioContent::kMpeg;
   }
   file.throw_if_read_failed();
-  std::string what = "is not an audio file that can be read";
-  for (const ForeignContent& foreign : kForeignContents) {
-    if (begins_with(head, foreign.signature)) {
-      what = "is " + std::string(foreign.name);
-      break;
-    }
-  }
-  throw Error(ErrorClass::kUnsupported,
-              file.path().string() + ": " + what +
-                  "; convert it to WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, AU, W64, RF64 or CAF");
+  refuse(file, "is not an audio file that can be read");
 }
 
 }  // namespace vggroove

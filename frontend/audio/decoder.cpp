@@ -31,6 +31,9 @@ void channel_mean(std::span<const float> interleaved, int num_channels, float* m
 
 std::span<const float> Decoder::next() {
   const std::span<const float> mono = decode();
+  if (mono.empty()) {
+    file_->throw_if_read_failed();  // to the libraries it looked like the end of the file
+  }
   decoded_samples_ += mono.size();
   return mono;
 }

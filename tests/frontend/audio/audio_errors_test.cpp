@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -107,6 +109,7 @@ TEST_F(AudioErrors, recognises_what_is_no_audio) {
            {"an MP4", std::string("\0\0\0\x20"
                                   "ftypM4A \0\0\0\0",
                                   16)},
+           {"an AVI", "RIFF....AVI LIST"},
            {"a ZIP archive", "PK\x03\x04.........."}}) {
     expect_error(ErrorClass::kUnsupported, content.first,
                  [&] { read_all(file_of("song.mp3", content.second)); });
@@ -147,6 +150,34 @@ TEST_F(AudioErrors, believes_the_file_and_not_the_length_in_its_header) {
   const std::vector<char> bytes = bytes_of(patched_wav(kRate, 8000u));
   write_bytes(folder_ / "cut.wav", std::span(bytes).first(kHeaderBytes + 4 * 4000));
   EXPECT_EQ(read_all(folder_ / "cut.wav").size(), 8000u);
+}
+
+// Puts a file that cannot be read in the place of the one that `path` is open as.
+void break_reading_of(const std::filesystem::path& path) {
+  const int unreadable = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  int num_broken = 0;
+  for (const auto& link : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code closed_meanwhile;
+    if (std::filesystem::read_symlink(link, closed_meanwhile) == path) {
+      dup2(unreadable, std::stoi(link.path().filename()));
+      ++num_broken;
+    }
+  }
+  close(unreadable);
+  ASSERT_EQ(num_broken, 1);
+}
+
+TEST_F(AudioErrors, tells_a_failing_disk_from_the_end_of_the_file) {
+  const auto clip = make_clip(48000, 2, 12, testing::music());  // longer than the read-ahead
+  for (const int format :
+       {kWav16, SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III,
+        SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_OGG | SF_FORMAT_OPUS}) {
+    SCOPED_TRACE(::testing::Message() << std::hex << format);
+    write_clip(folder_ / "song", format, clip);
+    AudioReader reader(folder_ / "song");
+    break_reading_of(folder_ / "song");
+    expect_error(ErrorClass::kIo, "song: reading failed: ", [&] { read_all(reader); });
+  }
 }
 
 TEST_F(AudioErrors, refuses_samples_that_are_no_numbers) {
