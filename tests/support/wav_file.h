@@ -60,7 +60,7 @@ inline std::vector<std::int16_t> tone(double seconds, double frequency_hz, int s
 inline void write_tone(const std::filesystem::path& path, double seconds, double frequency_hz = 440,
                        int sample_rate_hz = 16000) {
   write_bytes(path, wav_bytes<std::int16_t>(tone(seconds, frequency_hz, sample_rate_hz),
-                              static_cast<std::uint32_t>(sample_rate_hz)));
+                                            static_cast<std::uint32_t>(sample_rate_hz)));
 }
 
 }  // namespace vggroove::testing

@@ -189,9 +189,9 @@ TEST_F(HostileTorchFile, with_damaged_numpy_arrays_is_refused) {
   expect_corrupt(array(numbers({-1}), dtype("f8", "<"), eight), "is damaged");
   expect_corrupt(array(numbers({1}), "N", eight), "is damaged, or holds no numbers");
   expect_corrupt(array(numbers({1}), dtype("f8", "<"), "]"), "is damaged, or holds no numbers");
-  for (const auto& [name, order] : {std::pair{"O8", "|"}, {"f8", ">"}, {"i8", "<"}}) {
+  for (const auto& type : {dtype("O8", "|"), dtype("f8", ">"), dtype("i8", "<")}) {
     expect_error(ErrorClass::kUnsupported, "only little-endian f4 and f8",
-                 [&] { open_legacy(legacy_file(array(numbers({1}), dtype(name, order), eight))); });
+                 [&] { open_legacy(legacy_file(array(numbers({1}), type, eight))); });
   }
 }
 
