@@ -3,6 +3,7 @@
 
 #include "tests/e2e/shared_files.h"
 #include "tests/support/run_program.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/wav_file.h"
 
 namespace vggroove::testing {
@@ -13,9 +14,9 @@ constexpr std::size_t kMB = 1000 * 1000;
 class Memory : public ::testing::Test {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "sanitizers need memory of their own";
-#endif
+    if (kSanitized) {
+      GTEST_SKIP() << "sanitizers need memory of their own";
+    }
   }
 
   // Two workers, as the limits are meant: each further one adds its activations.

@@ -5,15 +5,10 @@
 
 #include "tests/e2e/shared_files.h"
 #include "tests/support/run_program.h"
+#include "tests/support/sanitized.h"
 
 namespace vggroove::testing {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 TEST(Usage, help_starts_in_20_ms) {
   if (kSanitized) {

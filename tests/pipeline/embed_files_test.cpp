@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "pipeline/clip_decoder.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/wav_file.h"
 
@@ -272,9 +273,9 @@ std::size_t peak_rss_bytes() {
 }
 
 TEST_F(EmbedFiles, needs_no_more_memory_for_a_file_of_an_hour) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers need memory of their own";
-#endif
+  if (testing::kSanitized) {
+    GTEST_SKIP() << "sanitizers need memory of their own";
+  }
   // Silence, 8 kHz, as a hole in the file.
   constexpr std::uint32_t kDataBytes = 3600 * 8000 * 2;
   std::string header = testing::wav_bytes<std::int16_t>({}, 8000);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/weights/golden.h"
 #include "tests/weights/sparse_file.h"
@@ -42,11 +43,11 @@ TEST(Export, of_a_fresh_network_to_torch_is_what_the_importer_reads) {
   }
 
   export_torch(model, folder / "m.pth");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  EXPECT_LE(usage.ru_maxrss, 100'000) << "kB, of which the test program itself takes 20 000";
-#endif
+  if (!vggroove::testing::kSanitized) {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    EXPECT_LE(usage.ru_maxrss, 100'000) << "kB, of which the test program itself takes 20 000";
+  }
 
   // PyTorch has read a file with this pickle (tests/golden/weights/verify_export.py).
   {
