@@ -15,12 +15,12 @@ struct HeadTrainingOptions {
   int num_hidden = 100;  // as the original's demo head; 0: logistic regression
   double dropout = 0.5;
   double learning_rate = 1e-3;
-  double weight_decay = 1e-4;  // of the weights, not of the biases
+  double weight_decay = 0.1;  // of the weights, not of the biases
   double label_smoothing = 0;
-  int batch_size = 64;  // rows
+  int batch_size = 128;  // rows
   int max_epochs = 200;
-  int patience =
-      20;  // epochs without a better validation loss before stopping; 0: never stop early
+  // Epochs without a better validation loss before stopping; 0: never stop early.
+  int patience = 10;
   std::uint64_t seed = 0;
   ClipDecision decision = ClipDecision::kMeanProbability;
 };

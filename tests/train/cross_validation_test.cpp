@@ -21,6 +21,7 @@ using testing::toy_features;
 CrossValidationOptions quick_options() {
   CrossValidationOptions options;
   options.num_folds = 5;
+  options.head.num_members = 1;
   options.head.training.num_hidden = 8;
   options.head.training.learning_rate = 0.01;
   options.head.training.max_epochs = 15;
