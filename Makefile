@@ -56,7 +56,7 @@ lint: deps
 
 format:
 	@tools/deps.sh lint
-	@git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
+	@tools/format.sh -i
 
 check: lint test test-asan fuzz test-tsan
 	@tests/install/run.sh build/release

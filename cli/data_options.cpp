@@ -87,6 +87,7 @@ std::vector<std::string> OpenedData::labels() const {
     return table->labels;
   }
   std::vector<std::string> names;
+  names.reserve(files.size());
   for (const LabelledFile& file : files) {
     names.push_back(file.label);
   }

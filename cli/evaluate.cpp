@@ -172,6 +172,7 @@ int evaluate(const EvaluateOptions& options) {
   const std::vector<int> class_of_label =
       match_labels(options.data.data, data.features.labels, head.labels);
   std::vector<int> truth;
+  truth.reserve(data.features.clips.size());
   for (const FeatureSet::Clip& clip : data.features.clips) {
     truth.push_back(class_of_label[static_cast<std::size_t>(clip.label)]);
   }

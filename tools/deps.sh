@@ -15,9 +15,6 @@ build|libsndfile1-dev|decodes audio files
 build|libmpg123-dev|decodes MP3
 build|libopus-dev|decodes Opus
 build|libopusfile-dev|decodes Opus
-build|libmpg123-dev|decodes MP3
-build|libopus-dev|decodes Opus
-build|libopusfile-dev|decodes Opus
 build|libsoxr-dev|resamples to 16 kHz
 build|libhwy-dev|portable SIMD
 build|libdnnl-dev|oneDNN: the portable compute path
@@ -38,7 +35,6 @@ test|libbenchmark-dev|benchmarks
 test|python3|checks of the source tree
 lint|clang-format|layout of the code
 lint|clang-tidy|static analysis
-lint|clang-tools|runs clang-tidy on all files
 sanitize|clang|fuzzing and sanitizers
 sanitize|libclang-rt-14-dev|fuzzing and sanitizers
 demo|mma|writes the demo's accompaniments

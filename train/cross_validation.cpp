@@ -17,6 +17,7 @@ namespace {
 std::vector<int> folds_of(const FeatureSet& features, const CrossValidationOptions& options) {
   std::vector<int> labels;
   std::vector<std::string> groups;
+  labels.reserve(features.clips.size());
   for (const FeatureSet::Clip& clip : features.clips) {
     labels.push_back(clip.label);
     if (options.head.grouped) {
@@ -28,6 +29,7 @@ std::vector<int> folds_of(const FeatureSet& features, const CrossValidationOptio
 
 std::vector<int> labels_of(const FeatureSet& features, const std::vector<std::size_t>& clips) {
   std::vector<int> labels;
+  labels.reserve(clips.size());
   for (const std::size_t clip : clips) {
     labels.push_back(features.clips[clip].label);
   }

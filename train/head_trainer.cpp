@@ -202,6 +202,7 @@ void validate(HeadEpoch& epoch, const DenseHead& head, const FeatureSet& feature
     return;
   }
   std::vector<int> truth;
+  truth.reserve(clips.size());
   for (const std::size_t clip : clips) {
     truth.push_back(features.clips[clip].label);
   }

@@ -33,7 +33,7 @@ void make_folder(const std::filesystem::path& folder) {
 // The last part of the URL's path: "vggish_model.ckpt".
 std::string file_name(const std::string& url) {
   const std::string shown = printable_url(url);
-  const std::string name = shown.substr(shown.rfind('/') + 1);
+  std::string name = shown.substr(shown.rfind('/') + 1);
   if (name.empty() || name.starts_with('.')) {
     throw Error(ErrorClass::kUsage, shown + ": the URL of a file is needed, not of a folder");
   }
@@ -43,7 +43,7 @@ std::string file_name(const std::string& url) {
 std::filesystem::path cached(const FetchRequest& request, const std::string& url,
                              std::string sha256) {
   const std::string name = file_name(url);
-  const std::filesystem::path path = request.cache_folder / name;
+  std::filesystem::path path = request.cache_folder / name;
   if (sha256.empty()) {
     sha256 = hash_in_name(name);
   }

@@ -42,8 +42,8 @@ void he_init(std::uint64_t seed, std::size_t tensor, std::int64_t first, std::sp
     std::ranges::fill(out, 0.0f);
     return;
   }
-  const double fan_in = static_cast<double>(num_elements(spec.shape) / spec.shape.back());
-  const double deviation = std::sqrt(2.0 / fan_in);
+  const std::int64_t fan_in = num_elements(spec.shape) / spec.shape.back();
+  const double deviation = std::sqrt(2.0 / static_cast<double>(fan_in));
   const std::uint64_t tensor_seed = mix(seed + kGoldenGamma * (1 + tensor));
   auto number = static_cast<std::uint64_t>(first);
   for (std::size_t i = 0; i < out.size();) {

@@ -15,11 +15,12 @@ constexpr int kSampleRates[3] = {44100, 48000, 32000};  // MPEG-1; half of it in
 
 std::size_t frame_bytes_of(const MpegHeader& header, int bits_per_second, int padding) {
   if (header.layer == 1) {
-    return static_cast<std::size_t>(12 * bits_per_second / header.sample_rate_hz + padding) * 4;
+    const int slots = 12 * bits_per_second / header.sample_rate_hz + padding;
+    return static_cast<std::size_t>(slots) * 4;
   }
   const int samples_per_bit_slot = header.layer == 3 && header.version != 1 ? 72 : 144;
-  return static_cast<std::size_t>(samples_per_bit_slot * bits_per_second / header.sample_rate_hz +
-                                  padding);
+  const int slots = samples_per_bit_slot * bits_per_second / header.sample_rate_hz + padding;
+  return static_cast<std::size_t>(slots);
 }
 
 }  // namespace

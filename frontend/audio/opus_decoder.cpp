@@ -128,9 +128,10 @@ std::span<const float> OggOpusDecoder::decode() {
       break;
     }
     const int channels = op_channel_count(handle_->opusfile, link);
-    channel_mean(std::span(interleaved_).first(static_cast<std::size_t>(count * channels)),
+    const auto num_samples = static_cast<std::size_t>(count);
+    channel_mean(std::span(interleaved_).first(num_samples * static_cast<std::size_t>(channels)),
                  channels, mono_.data() + filled);
-    filled += static_cast<std::size_t>(count);
+    filled += num_samples;
   }
   return std::span(mono_).first(filled);
 }

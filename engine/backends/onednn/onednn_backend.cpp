@@ -104,8 +104,8 @@ class PrimitiveLayer : public Layer {
     std::unordered_map<int, Place> places;
   };
 
-  PrimitiveLayer(memory::desc source, memory::desc destination)
-      : source_(std::move(source)), destination_(std::move(destination)) {
+  PrimitiveLayer(const memory::desc& source, const memory::desc& destination)
+      : source_(source), destination_(destination) {
     scratch_bytes_ = aligned(source_.get_size()) + aligned(destination_.get_size());
   }
 
