@@ -95,7 +95,7 @@ LoadedHead load_head(const weights::ModelFile& model, const ModelOptions& option
     head_path = model.path().string();
     loaded.head = DenseHead::from_model(model);
   } else {
-    const bool fits_shipped = model.metadata().origin == "released" && model.has_postprocess();
+    const bool fits_shipped = model.metadata().origin == "released";
     if (fits_shipped) {
       head_path = find_shipped(kShippedHead).string();
     }
@@ -123,9 +123,9 @@ LoadedHead load_head(const weights::ModelFile& model, const ModelOptions& option
     if (!model.has_postprocess()) {
       throw Error(ErrorClass::kUnsupported,
                   fmt::format("{}: this classifier wants post-processed embeddings, and {} has no "
-                              "PCA parameters; fetch or import the weights together with "
-                              "vggish_pca_params.npz",
-                              head_path, model.path().string()));
+                              "PCA parameters; add them with `vggroove weights import "
+                              "vggish_pca_params.npz --base {} --out NEW_MODEL`",
+                              head_path, model.path().string(), model.path().string()));
     }
     loaded.postprocessor = Postprocessor::from_model(model);
   }

@@ -1,13 +1,18 @@
 // Models and heads that do not fit, and where they are looked for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "engine/heads/postprocess.h"
 #include "tests/e2e/shared_files.h"
 #include "tests/support/random_model.h"
 #include "tests/support/run_program.h"
 #include "tests/support/wav_file.h"
+#include "weights/npz.h"
 
 namespace vggroove::testing {
 namespace {
@@ -41,19 +46,53 @@ class Models : public ::testing::Test {
     EXPECT_EQ(run.out, "");
   }
 
-  // The beginning of the released model's file with another origin, as long as the whole by holes.
-  fs::path imported_model() {
-    const fs::path path = shared_.folder() / "imported.safetensors";
-    const std::uintmax_t size = fs::file_size(shared_.released_model());
-    std::string head(1 << 16, '\0');
-    std::ifstream(shared_.released_model(), std::ios::binary).read(head.data(), 1 << 16);
-    const std::size_t origin = head.find("released");
-    head.replace(origin, 8, "imported");
-    write_bytes(path, head);
-    fs::resize_file(path, size);
+  // A model with the tensors of `source` (but those whose names begin with `without`), all zero:
+  // the data is a hole in the file.
+  fs::path model_of_origin(const std::string& origin, const fs::path& source,
+                           const std::string& without = "") {
+    std::ifstream file(source, std::ios::binary);
+    std::uint64_t length = 0;  // of the header, little endian
+    file.read(reinterpret_cast<char*>(&length), sizeof length);
+    std::string text(length, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(length));
+    json header = json::parse(text);
+    json metadata = json::parse(header["__metadata__"]["vggroove"].get<std::string>());
+    metadata["origin"] = origin;
+    header["__metadata__"]["vggroove"] = metadata.dump();
+    std::uint64_t data_bytes = 0;
+    for (auto tensor = header.begin(); tensor != header.end();) {
+      if (!without.empty() && tensor.key().starts_with(without)) {
+        tensor = header.erase(tensor);
+        continue;
+      }
+      if (tensor.key() != "__metadata__") {
+        const std::uint64_t last = tensor.value()["data_offsets"][1];
+        data_bytes = std::max(data_bytes, last);
+      }
+      ++tensor;
+    }
+    text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');
+    length = text.size();
+    const fs::path path = shared_.folder() / (origin + "-model.safetensors");
+    write_bytes(path, std::string(reinterpret_cast<const char*>(&length), sizeof length) + text);
+    fs::resize_file(path, sizeof length + length + data_bytes);
     return path;
   }
 
+  // The row that `classify` writes with the files that come with this source tree.
+  json classify_with_own_files(const fs::path& model) {
+    const ProgramResult run =
+        run_vggroove({"classify", shared_.good(), "--model", model}, own_files_);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return run.exit_code == 0 ? json::parse(run.out) : json();
+  }
+
+  const RunOptions own_files_ = [] {
+    RunOptions options;
+    options.environment = {"VGGROOVE_DATA_DIR="};  // empty: not set
+    return options;
+  }();
   const SharedFiles& shared_ = SharedFiles::get();
 };
 
@@ -105,8 +144,12 @@ TEST_F(Models, corrupt_are_refused) {
 }
 
 TEST_F(Models, without_a_head_names_the_ways_to_get_one) {
-  for (const char* words : {"imported.safetensors", "no classifier", "vggroove train", "--head"}) {
-    expect_refusal({"--model", imported_model()}, words);
+  for (const char* origin : {"imported", "he-init"}) {
+    const fs::path model = model_of_origin(origin, shared_.released_model());
+    for (const char* words : {"-model.safetensors", "no classifier", "vggroove train", "--head",
+                              "vggroove weights fetch vggish"}) {
+      expect_refusal({"--model", model}, words, own_files_);
+    }
   }
 }
 
@@ -158,6 +201,48 @@ TEST_F(Models, released_weights_take_the_shipped_head) {
   const ProgramResult without = run_vggroove(arguments, options);
   EXPECT_EQ(without.exit_code, 2);
   EXPECT_NE(without.err.find("VGGROOVE_DATA_DIR"), std::string::npos) << without.err;
+}
+
+TEST_F(Models, released_weights_take_the_head_of_this_source_tree_on_post_processed_embeddings) {
+  const json row = classify_with_own_files(shared_.released_model());
+  ASSERT_TRUE(row.contains("probabilities")) << row;
+
+  const fs::path embeddings = shared_.folder() / "postprocessed.npy";
+  const ProgramResult run =
+      run_vggroove({"embed", shared_.good(), "--model", shared_.released_model(), "--postprocess",
+                    "--out", embeddings});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const weights::Tensor quantized = weights::read_npy(embeddings).tensor;
+  ASSERT_EQ(quantized.shape.size(), 2U);
+  std::vector<float> inputs(quantized.data.size());
+  dequantize(reinterpret_cast<const std::uint8_t*>(quantized.data.data()), inputs.size(),
+             inputs.data());
+  const DenseHead head = DenseHead::from_model(weights::ModelFile::open(
+      fs::path(VGGROOVE_SOURCE_DIR) / "weights" / "heads" / "audioset-genre10.safetensors"));
+  const std::vector<float> expected =
+      head.clip_probabilities(inputs.data(), static_cast<std::size_t>(quantized.shape[0]));
+  ASSERT_EQ(row["probabilities"].size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double difference =
+        std::abs(row["probabilities"][head.labels[i]].get<double>() - expected[i]);
+    EXPECT_TRUE(difference <= 1e-6) << head.labels[i] << " differs by " << difference;
+  }
+}
+
+TEST_F(Models, released_weights_with_a_head_of_their_own_keep_it) {
+  const json row = classify_with_own_files(model_of_origin("released", shared_.model()));
+  ASSERT_EQ(row["probabilities"].size(), SharedFiles::labels().size()) << row;
+  for (const std::string& label : SharedFiles::labels()) {
+    EXPECT_TRUE(row["probabilities"].contains(label)) << row;
+  }
+}
+
+TEST_F(Models, released_weights_without_pca_parameters_name_the_way_to_add_them) {
+  const fs::path model = model_of_origin("released", shared_.released_model(), "postprocess/");
+  for (const char* words : {"audioset-genre10.safetensors", "no PCA parameters",
+                            "weights import vggish_pca_params.npz --base"}) {
+    expect_refusal({"--model", model}, words, own_files_);
+  }
 }
 
 }  // namespace

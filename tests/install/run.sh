@@ -15,12 +15,25 @@ cmake --build "$scratch/consumer" >/dev/null
 
 "$scratch/prefix/bin/vggroove" --version
 "$scratch/prefix/bin/vggroove" weights init --seed 1 --out "$scratch/model.safetensors"
-python3 - "$scratch/tone.wav" <<'PY'
-import math, struct, sys, wave
+python3 - "$scratch/tone.wav" "$scratch/pca.npz" <<'PY'
+import math, struct, sys, wave, zipfile
 with wave.open(sys.argv[1], "wb") as f:
     f.setnchannels(1); f.setsampwidth(2); f.setframerate(16000)
     f.writeframes(b"".join(struct.pack("<h", int(8000 * math.sin(i / 5))) for i in range(48000)))
+with zipfile.ZipFile(sys.argv[2], "w") as f:  # PCA parameters that change nothing, without NumPy
+    for name, shape in ("pca_eigen_vectors", (128, 128)), ("pca_means", (128, 1)):
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        values = [float(i == j and shape[1] > 1) for i in range(shape[0]) for j in range(shape[1])]
+        f.writestr(name + ".npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() +
+                   struct.pack(f"<{len(values)}f", *values))
 PY
 printed=$("$scratch/consumer/consumer" "$scratch/model.safetensors" "$scratch/tone.wav")
 [ "$printed" = "3 examples" ] || { echo "install: the consumer printed: $printed" >&2; exit 1; }
-echo "install: find_package(vggroove) works, the installed program runs"
+
+# The installed program finds the head that was installed with it.
+"$scratch/prefix/bin/vggroove" weights import "$scratch/model.safetensors" --pca "$scratch/pca.npz" \
+  --released --out "$scratch/released.safetensors" >/dev/null
+row=$(env -u VGGROOVE_DATA_DIR "$scratch/prefix/bin/vggroove" classify "$scratch/tone.wav" \
+  --model "$scratch/released.safetensors" --format jsonl)
+[[ $row == *'"reggae":'* ]] || { echo "install: classify wrote: $row" >&2; exit 1; }
+echo "install: find_package(vggroove) works, the installed program runs and finds its head"
