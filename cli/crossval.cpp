@@ -201,6 +201,7 @@ int crossval(const CrossvalOptions& options) {
                options.data.data);
   }
   std::vector<Run> runs;
+  runs.reserve(grouped_runs.size());
   for (const bool grouped : grouped_runs) {
     runs.push_back(run_folds(features, options.validation, grouped));
   }

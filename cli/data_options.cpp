@@ -39,6 +39,7 @@ LoadedData embed(const std::vector<LabelledFile>& files, const ModelOptions& mod
   const weights::ModelFile model = open_model(model_options);
   const std::shared_ptr<const Vggish> net = load_network(model, model_options);
   std::vector<AudioInput> inputs;
+  inputs.reserve(files.size());
   for (const LabelledFile& file : files) {
     inputs.push_back({file.path, std::nullopt});
   }

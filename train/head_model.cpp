@@ -62,8 +62,10 @@ void write_head_model(const std::filesystem::path& path, const weights::ModelFil
   metadata.training = std::move(training);
 
   weights::ModelFileWriter writer(path, metadata, entries);
-  for (std::size_t i = 0; i < num_base_tensors; ++i) {
-    append_tensor(writer, *base, entries[i]);
+  if (base != nullptr) {
+    for (std::size_t i = 0; i < num_base_tensors; ++i) {
+      append_tensor(writer, *base, entries[i]);
+    }
   }
   for (const weights::Tensor& tensor : of_head) {
     writer.append(tensor.data);

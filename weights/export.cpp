@@ -34,6 +34,7 @@ void for_each_piece(const ModelFile& model, const TensorHeader& tensor,
 void export_safetensors(const ModelFile& model, const std::filesystem::path& path) {
   const std::vector<TensorHeader> tensors = floating_point_tensors(model);
   std::vector<ModelFileWriter::Entry> entries;
+  entries.reserve(tensors.size());
   for (const TensorHeader& tensor : tensors) {
     entries.push_back({tensor.name, tensor.shape});
   }

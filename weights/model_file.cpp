@@ -97,6 +97,7 @@ std::vector<TensorHeader> ModelFile::tensors() const {
   }
   std::ranges::stable_sort(by_position, {}, [](const auto* t) { return t->second.begin_byte; });
   std::vector<TensorHeader> headers;
+  headers.reserve(by_position.size());
   for (const auto* tensor : by_position) {
     headers.push_back({tensor->first, tensor->second.dtype, tensor->second.shape});
   }

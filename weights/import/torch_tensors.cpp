@@ -193,6 +193,7 @@ std::vector<TorchTensor> torch_tensors(PickleRef root, std::string_view place) {
 
 std::vector<ForeignTensor> listed(const std::vector<TorchTensor>& tensors) {
   std::vector<ForeignTensor> list;
+  list.reserve(tensors.size());
   for (const TorchTensor& tensor : tensors) {
     list.push_back({tensor.name, tensor.dtype, tensor.shape});
   }
