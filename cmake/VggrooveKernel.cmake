@@ -1,0 +1,96 @@
+# Kernel cells (CONTRIBUTING.md, "a new kernel cell") and the libraries that they are built into:
+#   vggroove_kernels               references (plain C++)
+#   vggroove_kernels_simt          the CUDA sources, compiled for kernels/simt: threads are fibers
+#   vggroove_kernels_simt_checked  the same, instrumented: races, uninitialised memory, traffic
+# Only where VGGROOVE_SIMT_CHECKED is on is there the last: a sanitizer's own instrumentation excludes it.
+if(VGGROOVE_SANITIZE)
+  set(VGGROOVE_SIMT_CHECKED OFF)
+else()
+  set(VGGROOVE_SIMT_CHECKED OFF)
+endif()
+
+# vggroove_simt_library(NAME [CHECKED] SOURCES ...): CUDA sources compiled for a CPU.
+function(vggroove_simt_library name)
+  cmake_parse_arguments(arg "CHECKED" "" "SOURCES" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  set_source_files_properties(${arg_SOURCES} PROPERTIES LANGUAGE CXX)
+  vggroove_simt_flags(${name} ${arg_CHECKED})
+endfunction()
+
+# Line tables and real calls, for errors that name lines; no fusing of a * b + c behind a kernel's back.
+function(vggroove_simt_flags name checked)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE vggroove_flags)
+  target_compile_options(${name} PRIVATE -g1 -fno-optimize-sibling-calls -ffp-contract=off
+                         -Wno-unknown-pragmas)
+  if(checked)
+    # The compiler's calls of __tsan_* reach kernels/simt/instrumentation.cpp: libtsan is not linked.
+    # Loads and stores must stay those of the source: no vectors, no merging.
+    target_compile_options(${name} PRIVATE -O1 -fsanitize=thread -fno-tree-vectorize)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      target_compile_options(${name} PRIVATE "SHELL:--param tsan-instrument-func-entry-exit=0"
+                             -fno-store-merging)
+    else()
+      target_compile_options(${name} PRIVATE
+        "SHELL:-mllvm -tsan-instrument-func-entry-exit=0"
+        "SHELL:-mllvm -tsan-instrument-read-before-write=1")
+    endif()
+  else()
+    target_compile_options(${name} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O2>)
+  endif()
+endfunction()
+
+# vggroove_kernel(GROUP/NAME): one cell. In kernels/CMakeLists.txt.
+function(vggroove_kernel cell)
+  foreach(file kernels/${cell}.h kernels/${cell}.cu kernels/${cell}_ref.cpp tests/kernels/${cell}_test.cpp)
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "vggroove_kernel(${cell}): ${file} is missing; a cell has a contract, kernels, "
+                          "a reference and a test (CONTRIBUTING.md)")
+    endif()
+  endforeach()
+  target_sources(vggroove_kernels PRIVATE ${cell}_ref.cpp)
+  target_sources(vggroove_kernels_simt PRIVATE ${cell}.cu)
+  if(VGGROOVE_SIMT_CHECKED)
+    target_sources(vggroove_kernels_simt_checked PRIVATE ${cell}.cu)
+  endif()
+  set_source_files_properties(${cell}.cu PROPERTIES LANGUAGE CXX)
+  set_property(GLOBAL APPEND PROPERTY VGGROOVE_CELLS ${cell})
+endfunction()
+
+# vggroove_simt_test(NAME SOURCES ... [KERNELS ...] [LINK ...]): one GoogleTest source, linked against
+# kernels as they are (NAME_test, label simt) and against instrumented ones (NAME_checked_test, labels race
+# and traffic). KERNELS are CUDA sources of the test's own.
+function(vggroove_simt_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;KERNELS;LINK" ${ARGN})
+  set(variants simt)
+  if(VGGROOVE_SIMT_CHECKED)
+    list(APPEND variants simt_checked)
+  endif()
+  foreach(variant ${variants})
+    if(variant STREQUAL simt_checked)
+      set(checked CHECKED)
+    endif()
+    set(libraries vggroove_kernels_${variant} vggroove_kernels)
+    string(REPLACE simt ${name} test ${variant})
+    if(arg_KERNELS)
+      vggroove_simt_library(${test}_kernels ${checked} SOURCES ${arg_KERNELS})
+      list(PREPEND libraries ${test}_kernels)
+    endif()
+    if(variant STREQUAL simt)
+      vggroove_test(${test}_test SOURCES ${arg_SOURCES} LINK ${libraries} ${arg_LINK} LABELS simt)
+    else()
+      vggroove_test(${test}_test SOURCES ${arg_SOURCES} LINK ${libraries} ${arg_LINK}
+                    LABELS race traffic PREFIX checked/)
+    endif()
+  endforeach()
+endfunction()
+
+# The tests of all cells. In tests/kernels/CMakeLists.txt.
+function(vggroove_kernel_tests)
+  get_property(cells GLOBAL PROPERTY VGGROOVE_CELLS)
+  foreach(cell ${cells})
+    get_filename_component(name ${cell} NAME)
+    vggroove_simt_test(${name} SOURCES ${cell}_test.cpp)
+  endforeach()
+endfunction()
