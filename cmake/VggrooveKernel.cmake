@@ -6,7 +6,7 @@
 if(VGGROOVE_SANITIZE)
   set(VGGROOVE_SIMT_CHECKED OFF)
 else()
-  set(VGGROOVE_SIMT_CHECKED OFF)
+  set(VGGROOVE_SIMT_CHECKED ON)
 endif()
 
 # vggroove_simt_library(NAME [CHECKED] SOURCES ...): CUDA sources compiled for a CPU.

@@ -23,7 +23,19 @@ Block* running_block = nullptr;
 
 }  // namespace
 
-Block::Block() : stacks_(kMaxThreads) {}
+Block::Block() : stacks_(kMaxThreads) {
+  threads_.reserve(kMaxThreads);
+}
+
+AddressRange Block::stacks() const {
+  return {reinterpret_cast<std::uintptr_t>(stacks_.begin()),
+          reinterpret_cast<std::uintptr_t>(stacks_.end())};
+}
+
+AddressRange Block::threads() const {
+  return {reinterpret_cast<std::uintptr_t>(threads_.data()),
+          reinterpret_cast<std::uintptr_t>(threads_.data() + kMaxThreads)};
+}
 
 void Block::set_order(Order order, std::uint64_t seed) {
   order_ = order;
@@ -44,8 +56,8 @@ void Block::thread_main() {
 void Block::prepare_fibers(unsigned num_threads) {
   while (threads_.size() < num_threads) {
     const std::size_t i = threads_.size();
-    threads_.push_back(std::make_unique<SimulatedThread>());
-    threads_[i]->fiber.prepare(stacks_.stack(i), stacks_.stack_bytes(i), thread_main);
+    threads_.emplace_back();
+    threads_[i].fiber.prepare(stacks_.stack(i), stacks_.stack_bytes(i), thread_main);
   }
 }
 
@@ -59,7 +71,7 @@ void Block::place_threads(const Launch& launch, uint3 block_idx) {
   turn_order_.resize(num_threads_);
   for (unsigned i = 0; i < num_threads_; ++i) {
     turn_order_[i] = order_ == Order::kReverse ? num_threads_ - 1 - i : i;
-    SimulatedThread& t = *threads_[i];
+    SimulatedThread& t = threads_[i];
     t.thread = {.thread_idx = {i % launch.block.x, i / launch.block.x % launch.block.y,
                                i / launch.block.x / launch.block.y},
                 .block_idx = block_idx,
@@ -82,6 +94,7 @@ void Block::run(const Launch& launch, uint3 block_idx) {
   } catch (...) {
     threads_.clear();  // the fibers stopped in the middle of a kernel, and are never resumed
     meetings_.clear();
+    two_sites_[0] = two_sites_[1] = nullptr;
     current_thread = nullptr;
     throw;
   }
@@ -90,7 +103,7 @@ void Block::run(const Launch& launch, uint3 block_idx) {
 
 void Block::take_turns() {
   turn_ = 0;
-  SimulatedThread* next = threads_[turn_order_[0]].get();
+  SimulatedThread* next = &threads_[turn_order_[0]];
   for (;;) {
     running_ = next;
     current_thread = &next->thread;
@@ -139,7 +152,7 @@ void Block::let_others_run() {
         std::shuffle(turn_order_.begin(), turn_order_.end(), random_);
       }
     }
-    SimulatedThread& next = *threads_[turn_order_[turn_]];
+    SimulatedThread& next = threads_[turn_order_[turn_]];
     if (next.state == State::kReady) {
       if (&next != running_) {
         go_to(next);
@@ -163,7 +176,7 @@ void Block::release_barrier() {
   ++barrier_count_;
   barrier_votes_[barrier_count_ % 2] = 0;
   for (unsigned i = 0; i < num_threads_; ++i) {
-    threads_[i]->state = State::kReady;
+    threads_[i].state = State::kReady;
   }
   if (observer != nullptr) {
     observer->barrier_passed();
@@ -172,12 +185,12 @@ void Block::release_barrier() {
 
 void Block::wait_at_barrier(const void* site) {
   running_->site = site;
+  running_->state = State::kAtBarrier;
   if (num_at_barrier_ == 0) {
     barrier_site_ = site;
   } else {
     check_same_site(barrier_site_, site);
   }
-  running_->state = State::kAtBarrier;
   if (++num_at_barrier_ == num_threads_) {
     release_barrier();
     if (order_ == Order::kForward) {
@@ -239,13 +252,13 @@ WarpValues Block::meet(unsigned mask, std::uint64_t value, WarpOperation operati
     meeting.arrived = 0;
     ++meeting.count;
     for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
-      SimulatedThread& other = *threads_[warp * kWarp + std::countr_zero(rest)];
+      SimulatedThread& other = threads_[warp * kWarp + std::countr_zero(rest)];
       if (other.state == State::kAtMeeting) {
         other.state = State::kReady;
       }
     }
     if (observer != nullptr) {
-      observer->lanes_met(warp, mask, operation);
+      observer->lanes_met(warp, mask, existing_lanes(warp), operation);
     }
     if (order_ != Order::kForward) {
       let_others_run();
@@ -273,13 +286,14 @@ std::string Block::where() const {
 std::string Block::states() const {
   std::string text;
   for (unsigned begin = 0, end; begin < num_threads_; begin = end) {
-    const SimulatedThread& first = *threads_[begin];
+    const SimulatedThread& first = threads_[begin];
+    const bool waits = first.state == State::kAtBarrier || first.state == State::kAtMeeting;
     const auto like_first = [&](const SimulatedThread& t) {
-      return t.state == first.state && (t.state == State::kEnded || t.site == first.site) &&
-             (t.state != State::kAtMeeting || t.meeting == first.meeting);
+      return t.state == first.state && (!waits || t.site == first.site) &&
+             (first.state != State::kAtMeeting || t.meeting == first.meeting);
     };
     end = begin + 1;
-    while (end < num_threads_ && like_first(*threads_[end])) {
+    while (end < num_threads_ && like_first(threads_[end])) {
       ++end;
     }
     text += text.empty() ? "" : ", ";

@@ -2,13 +2,13 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "kernels/simt/executor.h"
 #include "kernels/simt/fiber.h"
+#include "kernels/simt/observer.h"
 #include "kernels/simt/report.h"
 
 namespace vggroove::simt {
@@ -31,7 +31,8 @@ class Block {
   WarpValues meet(unsigned mask, std::uint64_t value, WarpOperation operation, const void* site);
   [[noreturn]] void fail(const char* what, const void* site);
 
-  const FiberStacks& stacks() const { return stacks_; }
+  AddressRange stacks() const;
+  AddressRange threads() const;
 
  private:
   enum class State : std::uint8_t { kReady, kAtBarrier, kAtMeeting, kEnded };
@@ -76,7 +77,7 @@ class Block {
   [[noreturn]] void report_stuck() const;
 
   FiberStacks stacks_;
-  std::vector<std::unique_ptr<SimulatedThread>> threads_;
+  std::vector<SimulatedThread> threads_;  // never moved: room for kMaxThreads from the start
   std::vector<unsigned> turn_order_;
   std::vector<std::deque<Meeting>> meetings_;  // by warp
   const Launch* launch_ = nullptr;

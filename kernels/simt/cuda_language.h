@@ -17,7 +17,7 @@
 #define __global__ __attribute__((noinline))
 #define __device__
 #define __host__
-#define __forceinline__ inline __attribute__((always_inline))
+#define __forceinline__ VGGROOVE_SIMT_INLINE
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
@@ -35,7 +35,7 @@ inline constexpr int warpSize = 32;
 namespace vggroove::simt {
 
 template <class T>
-std::uint64_t to_bits(T value) {
+__forceinline__ std::uint64_t to_bits(T value) {
   static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>);
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
@@ -43,7 +43,7 @@ std::uint64_t to_bits(T value) {
 }
 
 template <class T>
-T from_bits(std::uint64_t bits) {
+__forceinline__ T from_bits(std::uint64_t bits) {
   T value;
   std::memcpy(&value, &bits, sizeof value);
   return value;
@@ -51,7 +51,7 @@ T from_bits(std::uint64_t bits) {
 
 // What lane `source` brought; reading a lane that did not take part is undefined on a GPU.
 template <class T>
-T value_of_lane(const WarpValues& met, unsigned source) {
+__forceinline__ T value_of_lane(const WarpValues& met, unsigned source) {
   if ((met.lanes >> source & 1) == 0) {
     fail_in_thread("shuffles a value from a lane that does not take part");
   }
@@ -71,31 +71,31 @@ __attribute__((noinline, no_sanitize("thread"))) T atomic_update(T* address, Upd
 
 // --- barriers and fences
 
-inline void __syncthreads() {
+__forceinline__ void __syncthreads() {
   vggroove::simt::barrier();
 }
-inline int __syncthreads_count(int predicate) {
+__forceinline__ int __syncthreads_count(int predicate) {
   return vggroove::simt::barrier_vote(predicate != 0).num_true;
 }
-inline int __syncthreads_or(int predicate) {
+__forceinline__ int __syncthreads_or(int predicate) {
   return vggroove::simt::barrier_vote(predicate != 0).num_true > 0;
 }
-inline int __syncthreads_and(int predicate) {
+__forceinline__ int __syncthreads_and(int predicate) {
   const auto votes = vggroove::simt::barrier_vote(predicate != 0);
   return votes.num_true == votes.num_threads;
 }
-inline void __syncwarp(unsigned mask = ~0u) {
+__forceinline__ void __syncwarp(unsigned mask = ~0u) {
   vggroove::simt::warp_exchange(mask, 0, vggroove::simt::WarpOperation::kSync);
 }
-inline void __threadfence() {
+__forceinline__ void __threadfence() {
   vggroove::simt::thread_fence();
 }
-inline void __threadfence_block() {}
+__forceinline__ void __threadfence_block() {}
 
 // --- shuffles: `width` (a power of two) splits the warp into segments
 
 template <class T>
-T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
+__forceinline__ T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
   const auto met = vggroove::simt::warp_exchange(mask, vggroove::simt::to_bits(value),
                                                  vggroove::simt::WarpOperation::kShuffle);
   const unsigned lane = vggroove::simt::current_thread->lane();
@@ -105,7 +105,7 @@ T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
 }
 
 template <class T>
-T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32) {
+__forceinline__ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32) {
   const auto met = vggroove::simt::warp_exchange(mask, vggroove::simt::to_bits(value),
                                                  vggroove::simt::WarpOperation::kShuffle);
   const unsigned lane = vggroove::simt::current_thread->lane();
@@ -115,7 +115,7 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32) {
 }
 
 template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+__forceinline__ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
   const auto met = vggroove::simt::warp_exchange(mask, vggroove::simt::to_bits(value),
                                                  vggroove::simt::WarpOperation::kShuffle);
   const unsigned lane = vggroove::simt::current_thread->lane();
@@ -125,7 +125,7 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
 }
 
 template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+__forceinline__ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
   const auto met = vggroove::simt::warp_exchange(mask, vggroove::simt::to_bits(value),
                                                  vggroove::simt::WarpOperation::kShuffle);
   const unsigned lane = vggroove::simt::current_thread->lane();
@@ -135,20 +135,20 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
 
 // --- votes
 
-inline unsigned __ballot_sync(unsigned mask, int predicate) {
+__forceinline__ unsigned __ballot_sync(unsigned mask, int predicate) {
   return vggroove::simt::warp_exchange(mask, predicate != 0, vggroove::simt::WarpOperation::kVote)
       .votes;
 }
-inline int __any_sync(unsigned mask, int predicate) {
+__forceinline__ int __any_sync(unsigned mask, int predicate) {
   return __ballot_sync(mask, predicate) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate) {
+__forceinline__ int __all_sync(unsigned mask, int predicate) {
   return __ballot_sync(mask, !predicate) == 0;
 }
 
 namespace vggroove::simt {
 template <class T, class Combine>
-T reduce_lanes(unsigned mask, T value, Combine combine) {
+__forceinline__ T reduce_lanes(unsigned mask, T value, Combine combine) {
   static_assert(std::is_same_v<T, int> || std::is_same_v<T, unsigned>);
   const auto met = warp_exchange(mask, to_bits(value), WarpOperation::kShuffle);
   unsigned rest = met.lanes;
@@ -161,55 +161,56 @@ T reduce_lanes(unsigned mask, T value, Combine combine) {
 }  // namespace vggroove::simt
 
 template <class T>
-T __reduce_add_sync(unsigned mask, T value) {
+__forceinline__ T __reduce_add_sync(unsigned mask, T value) {
   return vggroove::simt::reduce_lanes(mask, value, [](T a, T b) { return a + b; });
 }
 template <class T>
-T __reduce_min_sync(unsigned mask, T value) {
+__forceinline__ T __reduce_min_sync(unsigned mask, T value) {
   return vggroove::simt::reduce_lanes(mask, value, [](T a, T b) { return a < b ? a : b; });
 }
 template <class T>
-T __reduce_max_sync(unsigned mask, T value) {
+__forceinline__ T __reduce_max_sync(unsigned mask, T value) {
   return vggroove::simt::reduce_lanes(mask, value, [](T a, T b) { return a < b ? b : a; });
 }
-inline unsigned __reduce_or_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_or_sync(unsigned mask, unsigned value) {
   return vggroove::simt::reduce_lanes(mask, value, [](unsigned a, unsigned b) { return a | b; });
 }
 
 // --- atomics on int, unsigned, unsigned long long, float; each returns the old value
 
 template <class T>
-T atomicAdd(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicAdd(T* address, std::type_identity_t<T> value) {
   return vggroove::simt::atomic_update(address, [=](T old) { return static_cast<T>(old + value); });
 }
 template <class T>
-T atomicSub(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicSub(T* address, std::type_identity_t<T> value) {
   return vggroove::simt::atomic_update(address, [=](T old) { return static_cast<T>(old - value); });
 }
 template <class T>
-T atomicMax(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicMax(T* address, std::type_identity_t<T> value) {
   static_assert(std::is_integral_v<T>);
   return vggroove::simt::atomic_update(address, [=](T old) { return old < value ? value : old; });
 }
 template <class T>
-T atomicMin(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicMin(T* address, std::type_identity_t<T> value) {
   static_assert(std::is_integral_v<T>);
   return vggroove::simt::atomic_update(address, [=](T old) { return value < old ? value : old; });
 }
 template <class T>
-T atomicOr(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicOr(T* address, std::type_identity_t<T> value) {
   return vggroove::simt::atomic_update(address, [=](T old) { return static_cast<T>(old | value); });
 }
 template <class T>
-T atomicAnd(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicAnd(T* address, std::type_identity_t<T> value) {
   return vggroove::simt::atomic_update(address, [=](T old) { return static_cast<T>(old & value); });
 }
 template <class T>
-T atomicExch(T* address, std::type_identity_t<T> value) {
+__forceinline__ T atomicExch(T* address, std::type_identity_t<T> value) {
   return vggroove::simt::atomic_update(address, [=](T) { return value; });
 }
 template <class T>
-T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
+__forceinline__ T atomicCAS(T* address, std::type_identity_t<T> expected,
+                            std::type_identity_t<T> value) {
   static_assert(std::is_integral_v<T>);
   return vggroove::simt::atomic_update(address,
                                        [=](T old) { return old == expected ? value : old; });

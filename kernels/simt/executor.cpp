@@ -76,6 +76,15 @@ std::vector<std::uint64_t> block_order(std::uint64_t num_blocks, Order order, st
   return blocks;
 }
 
+ExecutorMemory memory_of(Executor& e, const Launch& launch) {
+  const auto dynamic_shared = reinterpret_cast<std::uintptr_t>(e.dynamic_shared.data());
+  return {
+      .stacks = e.block.stacks(),
+      .threads = e.block.threads(),
+      .dynamic_shared = {dynamic_shared, dynamic_shared + launch.dynamic_shared_bytes},
+      .dynamic_shared_capacity = {dynamic_shared, dynamic_shared + DynamicShared::kCapacityBytes}};
+}
+
 void run_blocks(Executor& e, const Launch& launch) {
   const dim3 grid = launch.grid;
   const std::uint64_t num_blocks = std::uint64_t{grid.x} * grid.y * grid.z;
@@ -87,7 +96,7 @@ void run_blocks(Executor& e, const Launch& launch) {
                                                          : random_order[turn];
     e.dynamic_shared.block_begins(launch.dynamic_shared_bytes);
     if (observer != nullptr) {
-      observer->block_begins(i, e.dynamic_shared.data());
+      observer->block_begins(i);
     }
     e.block.run(launch,
                 {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
@@ -105,7 +114,7 @@ void run(const Launch& launch) {
   Executor& e = executor();
   const std::lock_guard lock(e.mutex);
   if (observer != nullptr) {
-    observer->launch_begins(launch);
+    observer->launch_begins(launch, memory_of(e, launch));
   }
   run_blocks(e, launch);
   LaunchReport report;

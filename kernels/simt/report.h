@@ -40,11 +40,17 @@ struct Traffic {
   // The least that the same bytes could have needed. transactions - ideal_transactions are a global
   // request's wasted sectors, a shared request's bank conflicts.
   std::uint64_t ideal_transactions = 0;
+
+  Traffic& operator+=(const Traffic& other);
+  bool operator==(const Traffic&) const = default;
 };
 
 struct TrafficCounts {
   Traffic global_read, global_write, shared_read, shared_write;
   std::uint64_t atomics = 0;  // threads' atomic operations; their bytes are not in the above
+
+  TrafficCounts& operator+=(const TrafficCounts& other);
+  bool operator==(const TrafficCounts&) const = default;
 };
 
 struct LineCounts {

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+// Inlined even where nothing else is, so that the checks see the caller's line.
+#define VGGROOVE_SIMT_INLINE inline __attribute__((always_inline))
+
 struct uint3 {
   unsigned x, y, z;
 };
@@ -28,27 +31,28 @@ struct dim3 {
 #define VGGROOVE_SIMT_VECTOR_COPY(Type, bytes)                           \
   using Whole = unsigned __attribute__((vector_size(bytes), may_alias)); \
   Type() = default;                                                      \
-  Type(const Type& other) {                                              \
+  VGGROOVE_SIMT_INLINE Type(const Type& other) {                         \
     *reinterpret_cast<Whole*>(this) = other.whole();                     \
   }                                                                      \
-  Type& operator=(const Type& other) {                                   \
+  VGGROOVE_SIMT_INLINE Type& operator=(const Type& other) {              \
     *reinterpret_cast<Whole*>(this) = other.whole();                     \
     return *this;                                                        \
   }                                                                      \
   const Whole& whole() const {                                           \
     return *reinterpret_cast<const Whole*>(this);                        \
   }
-#define VGGROOVE_SIMT_VECTOR2(Type, Element)             \
-  struct alignas(2 * sizeof(Element)) Type {             \
-    Element x, y;                                        \
-    VGGROOVE_SIMT_VECTOR_COPY(Type, 2 * sizeof(Element)) \
-    Type(Element x_, Element y_) : x(x_), y(y_) {}       \
+#define VGGROOVE_SIMT_VECTOR2(Type, Element)                            \
+  struct alignas(2 * sizeof(Element)) Type {                            \
+    Element x, y;                                                       \
+    VGGROOVE_SIMT_VECTOR_COPY(Type, 2 * sizeof(Element))                \
+    VGGROOVE_SIMT_INLINE Type(Element x_, Element y_) : x(x_), y(y_) {} \
   };
-#define VGGROOVE_SIMT_VECTOR4(Type, Element)                                             \
-  struct alignas(4 * sizeof(Element)) Type {                                             \
-    Element x, y, z, w;                                                                  \
-    VGGROOVE_SIMT_VECTOR_COPY(Type, 4 * sizeof(Element))                                 \
-    Type(Element x_, Element y_, Element z_, Element w_) : x(x_), y(y_), z(z_), w(w_) {} \
+#define VGGROOVE_SIMT_VECTOR4(Type, Element)                                  \
+  struct alignas(4 * sizeof(Element)) Type {                                  \
+    Element x, y, z, w;                                                       \
+    VGGROOVE_SIMT_VECTOR_COPY(Type, 4 * sizeof(Element))                      \
+    VGGROOVE_SIMT_INLINE Type(Element x_, Element y_, Element z_, Element w_) \
+        : x(x_), y(y_), z(z_), w(w_) {}                                       \
   };
 #else
 #define VGGROOVE_SIMT_VECTOR2(Type, Element) \
@@ -61,14 +65,14 @@ struct dim3 {
   };
 #endif
 
-#define VGGROOVE_SIMT_VECTORS(Name, Element)                                  \
-  VGGROOVE_SIMT_VECTOR2(Name##2, Element)                                     \
-  VGGROOVE_SIMT_VECTOR4(Name##4, Element)                                     \
-  inline Name##2 make_##Name##2(Element x, Element y) {                       \
-    return {x, y};                                                            \
-  }                                                                           \
-  inline Name##4 make_##Name##4(Element x, Element y, Element z, Element w) { \
-    return {x, y, z, w};                                                      \
+#define VGGROOVE_SIMT_VECTORS(Name, Element)                                                \
+  VGGROOVE_SIMT_VECTOR2(Name##2, Element)                                                   \
+  VGGROOVE_SIMT_VECTOR4(Name##4, Element)                                                   \
+  VGGROOVE_SIMT_INLINE Name##2 make_##Name##2(Element x, Element y) {                       \
+    return {x, y};                                                                          \
+  }                                                                                         \
+  VGGROOVE_SIMT_INLINE Name##4 make_##Name##4(Element x, Element y, Element z, Element w) { \
+    return {x, y, z, w};                                                                    \
   }
 
 VGGROOVE_SIMT_VECTORS(float, float)
@@ -76,18 +80,18 @@ VGGROOVE_SIMT_VECTORS(int, int)
 VGGROOVE_SIMT_VECTORS(uint, unsigned)
 
 // Small ones: one register of a GPU or less.
-#define VGGROOVE_SIMT_SMALL_VECTORS(Name, Element)                            \
-  struct alignas(2 * sizeof(Element)) Name##2 {                               \
-    Element x, y;                                                             \
-  };                                                                          \
-  struct alignas(4 * sizeof(Element)) Name##4 {                               \
-    Element x, y, z, w;                                                       \
-  };                                                                          \
-  inline Name##2 make_##Name##2(Element x, Element y) {                       \
-    return {x, y};                                                            \
-  }                                                                           \
-  inline Name##4 make_##Name##4(Element x, Element y, Element z, Element w) { \
-    return {x, y, z, w};                                                      \
+#define VGGROOVE_SIMT_SMALL_VECTORS(Name, Element)                                          \
+  struct alignas(2 * sizeof(Element)) Name##2 {                                             \
+    Element x, y;                                                                           \
+  };                                                                                        \
+  struct alignas(4 * sizeof(Element)) Name##4 {                                             \
+    Element x, y, z, w;                                                                     \
+  };                                                                                        \
+  VGGROOVE_SIMT_INLINE Name##2 make_##Name##2(Element x, Element y) {                       \
+    return {x, y};                                                                          \
+  }                                                                                         \
+  VGGROOVE_SIMT_INLINE Name##4 make_##Name##4(Element x, Element y, Element z, Element w) { \
+    return {x, y, z, w};                                                                    \
   }
 
 VGGROOVE_SIMT_SMALL_VECTORS(char, signed char)
