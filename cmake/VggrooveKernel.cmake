@@ -2,7 +2,9 @@
 #   vggroove_kernels               references (plain C++)
 #   vggroove_kernels_simt          the CUDA sources, compiled for kernels/simt: threads are fibers
 #   vggroove_kernels_simt_checked  the same, instrumented: races, uninitialised memory, traffic
-# Only where VGGROOVE_SIMT_CHECKED is on is there the last: a sanitizer's own instrumentation excludes it.
+#   vggroove_kernels_cuda          the same for real devices (VggrooveCuda.cmake)
+# A sanitizer's own instrumentation excludes the checked one.
+include(VggrooveCuda)
 if(VGGROOVE_SANITIZE)
   set(VGGROOVE_SIMT_CHECKED OFF)
 else()
@@ -55,14 +57,17 @@ function(vggroove_kernel cell)
     target_sources(vggroove_kernels_simt_checked PRIVATE ${cell}.cu)
   endif()
   set_source_files_properties(${cell}.cu PROPERTIES LANGUAGE CXX)
+  if(VGGROOVE_CUDA)
+    vggroove_cuda_kernel(${cell})
+  endif()
   set_property(GLOBAL APPEND PROPERTY VGGROOVE_CELLS ${cell})
 endfunction()
 
-# vggroove_simt_test(NAME SOURCES ... [KERNELS ...] [LINK ...]): one GoogleTest source, linked against
+# vggroove_simt_test(NAME SOURCES ... [CHECKED_SOURCES ...] [KERNELS ...] [LINK ...]): the same tests against
 # kernels as they are (NAME_test, label simt) and against instrumented ones (NAME_checked_test, labels race
-# and traffic). KERNELS are CUDA sources of the test's own.
+# and traffic). CHECKED_SOURCES make sense only with the latter. KERNELS are CUDA sources of the test's own.
 function(vggroove_simt_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;KERNELS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;CHECKED_SOURCES;KERNELS;LINK" ${ARGN})
   set(variants simt)
   if(VGGROOVE_SIMT_CHECKED)
     list(APPEND variants simt_checked)
@@ -80,17 +85,18 @@ function(vggroove_simt_test name)
     if(variant STREQUAL simt)
       vggroove_test(${test}_test SOURCES ${arg_SOURCES} LINK ${libraries} ${arg_LINK} LABELS simt)
     else()
-      vggroove_test(${test}_test SOURCES ${arg_SOURCES} LINK ${libraries} ${arg_LINK}
+      vggroove_test(${test}_test SOURCES ${arg_SOURCES} ${arg_CHECKED_SOURCES} LINK ${libraries} ${arg_LINK}
                     LABELS race traffic PREFIX checked/)
     endif()
   endforeach()
 endfunction()
 
-# The tests of all cells. In tests/kernels/CMakeLists.txt.
+# The tests of all cells, and of their budgets. In tests/kernels/CMakeLists.txt.
 function(vggroove_kernel_tests)
   get_property(cells GLOBAL PROPERTY VGGROOVE_CELLS)
   foreach(cell ${cells})
     get_filename_component(name ${cell} NAME)
     vggroove_simt_test(${name} SOURCES ${cell}_test.cpp)
   endforeach()
+  vggroove_kernel_budgets()
 endfunction()

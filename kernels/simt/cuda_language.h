@@ -18,7 +18,6 @@
 #define __device__
 #define __host__
 #define __forceinline__ VGGROOVE_SIMT_INLINE
-#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
 // One launch runs at a time, and in it one block, so one copy of a __shared__ array serves all.

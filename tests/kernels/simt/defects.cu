@@ -4,15 +4,13 @@
 namespace vggroove {
 namespace {
 
-constexpr int kBlock = 64;
-
 template <Defect kDefect>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kDefectBlock)
     mirror_kernel(float* __restrict__ y, const float* __restrict__ x) {
-  __shared__ float first[kBlock];
+  __shared__ float first[kDefectBlock];
   float* second = simt::dynamic_shared<float>();
-  const int i = threadIdx.x, mirrored = kBlock - 1 - i;
-  const int of_block = blockIdx.x * kBlock;
+  const int i = threadIdx.x, mirrored = kDefectBlock - 1 - i;
+  const int of_block = blockIdx.x * kDefectBlock;
   if (kDefect != Defect::kUninitialisedShared || i != 5) {
     first[kDefect == Defect::kSharedOffByOne ? i + 1 : i] = x[of_block + i];  // @write
   }
@@ -35,14 +33,14 @@ __global__ void __launch_bounds__(kBlock)
 
 __global__ void last_block_sum_kernel(float* y, float* partial, unsigned* counter, const float* x,
                                       bool with_fence) {
-  __shared__ float values[kBlock];
+  __shared__ float values[kDefectBlock];
   __shared__ bool is_last;
   const unsigned i = threadIdx.x;
-  values[i] = x[blockIdx.x * kBlock + i];
+  values[i] = x[blockIdx.x * kDefectBlock + i];
   __syncthreads();
   if (i == 0) {
     float sum = 0;
-    for (int j = 0; j < kBlock; ++j) {
+    for (int j = 0; j < kDefectBlock; ++j) {
       sum += values[j];
     }
     partial[blockIdx.x] = sum;  // @partial write
@@ -62,7 +60,7 @@ __global__ void last_block_sum_kernel(float* y, float* partial, unsigned* counte
 }
 
 __global__ void overlap_kernel(float* y) {
-  y[blockIdx.x * (kBlock - 1) + threadIdx.x] = 1;  // @overlap
+  y[blockIdx.x * (kDefectBlock - 1) + threadIdx.x] = 1;  // @overlap
 }
 
 // The stores keep compilers from making one call of the two.
@@ -116,7 +114,7 @@ __global__ void empty_kernel() {}
 
 void mirror(float* y, const float* x, int num_blocks, Defect defect) {
   const auto run = [&](auto kernel) {
-    simt::launch(kernel, num_blocks, kBlock, kBlock * sizeof(float), nullptr, y, x);
+    simt::launch(kernel, num_blocks, kDefectBlock, kDefectBlock * sizeof(float), nullptr, y, x);
   };
   switch (defect) {
     case Defect::kNone:
@@ -138,24 +136,24 @@ void mirror(float* y, const float* x, int num_blocks, Defect defect) {
 
 void last_block_sum(float* y, float* partial, unsigned* counter, const float* x, int n,
                     bool with_fence) {
-  simt::launch(last_block_sum_kernel, n / kBlock, kBlock, 0, nullptr, y, partial, counter, x,
-               with_fence);
+  simt::launch(last_block_sum_kernel, n / kDefectBlock, kDefectBlock, 0, nullptr, y, partial,
+               counter, x, with_fence);
 }
 
 void overlap_blocks(float* y) {
-  simt::launch(overlap_kernel, 2, kBlock, 0, nullptr, y);
+  simt::launch(overlap_kernel, 2, kDefectBlock, 0, nullptr, y);
 }
 
 void divergent_barrier(float* y) {
-  simt::launch(divergent_barrier_kernel, 1, kBlock, 0, nullptr, y);
+  simt::launch(divergent_barrier_kernel, 1, kDefectBlock, 0, nullptr, y);
 }
 
 void barrier_after_exit() {
-  simt::launch(barrier_after_exit_kernel, dim3(2, 3), kBlock, 0, nullptr);
+  simt::launch(barrier_after_exit_kernel, dim3(2, 3), kDefectBlock, 0, nullptr);
 }
 
 void barrier_and_warp_sync() {
-  simt::launch(barrier_and_warp_sync_kernel, 1, kBlock, 0, nullptr);
+  simt::launch(barrier_and_warp_sync_kernel, 1, kDefectBlock, 0, nullptr);
 }
 
 void shuffle_in_half_warp(float* y, unsigned mask) {

@@ -8,6 +8,8 @@ namespace vggroove {
 
 // Kernels with defects, which the executor has to find; tests look for the lines marked "// @name"
 // in defects.cu. Each works on one float per thread.
+inline constexpr int kDefectBlock = 64;  // threads
+
 enum class Defect {
   kNone,
   kMissingBarrier,

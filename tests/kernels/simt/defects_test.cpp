@@ -3,16 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <functional>
-#include <numeric>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "kernels/simt/report.h"
 #include "tests/kernels/simt/defects.h"
-#include "tests/support/guarded_buffer.h"
+#include "tests/kernels/simt/planted.h"
 #include "tests/support/sanitized.h"
 
 namespace vggroove {
@@ -22,42 +19,9 @@ using simt::Order;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr int kBlock = 64;
-
-// "tests/kernels/simt/defects.cu:12", the line that ends in "// @name".
-std::string at(const std::string& name) {
-  const std::string path = "tests/kernels/simt/defects.cu", marker = "// @" + name;
-  std::ifstream source(std::string(VGGROOVE_SOURCE_DIR) + '/' + path);
-  int number = 1;
-  for (std::string line; std::getline(source, line); ++number) {
-    if (line.ends_with(marker)) {
-      return path + ':' + std::to_string(number);
-    }
-  }
-  ADD_FAILURE() << "no line is marked " << marker;
-  return "";
-}
-
-// The message of the error that the launch ends with, or "".
-std::string error_of(const std::function<void()>& launch) {
-  try {
-    launch();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-struct MirrorBuffers {
-  static constexpr int kNumBlocks = 3;
-  testing::GuardedBuffer x{kNumBlocks * kBlock * sizeof(float)};
-  testing::GuardedBuffer y{kNumBlocks * kBlock * sizeof(float)};
-  MirrorBuffers() { std::iota(x.as<float>().begin(), x.as<float>().end(), 1.0f); }
-  std::string run(Defect defect) {
-    return error_of(
-        [&] { mirror(y.as<float>().data(), x.as<float>().data(), kNumBlocks, defect); });
-  }
-};
+using testing::at;
+using testing::error_of;
+using testing::MirrorBuffers;
 
 class InEveryOrder : public ::testing::TestWithParam<Order> {
  protected:
@@ -69,72 +33,14 @@ INSTANTIATE_TEST_SUITE_P(Defects, InEveryOrder,
 TEST_P(InEveryOrder, a_sound_kernel_passes) {
   MirrorBuffers buffers;
   EXPECT_EQ(buffers.run(Defect::kNone), "");
-  for (int i = 0; i < MirrorBuffers::kNumBlocks * kBlock; ++i) {
-    const int mirrored = i / kBlock * kBlock + kBlock - 1 - i % kBlock;
+  for (int i = 0; i < MirrorBuffers::kNumBlocks * kDefectBlock; ++i) {
+    const int mirrored = i / kDefectBlock * kDefectBlock + kDefectBlock - 1 - i % kDefectBlock;
     EXPECT_EQ(buffers.y.as<float>()[i], buffers.x.as<float>()[mirrored]);
   }
 }
 
-TEST_P(InEveryOrder, a_missing_barrier_is_a_race) {
-  if (!simt::counting()) {
-    GTEST_SKIP() << "races are found in the checked build";
-  }
-  const std::string error = MirrorBuffers().run(Defect::kMissingBarrier);
-  EXPECT_THAT(error,
-              AllOf(HasSubstr("kernel mirror_kernel<"), HasSubstr("shared memory"),
-                    HasSubstr("nothing orders"), HasSubstr(at("write")), HasSubstr(at("read"))));
-}
-
-TEST_P(InEveryOrder, a_missing_warp_sync_is_a_race) {
-  if (!simt::counting()) {
-    GTEST_SKIP() << "races are found in the checked build";
-  }
-  const std::string error = MirrorBuffers().run(Defect::kMissingWarpSync);
-  EXPECT_THAT(error, AllOf(HasSubstr("nothing orders"), HasSubstr(at("write second")),
-                           HasSubstr(at("read second"))));
-}
-
-TEST_P(InEveryOrder, shared_memory_that_nothing_wrote_is_reported) {
-  MirrorBuffers buffers;
-  const std::string error = buffers.run(Defect::kUninitialisedShared);
-  if (simt::counting()) {
-    EXPECT_THAT(error,
-                AllOf(HasSubstr("shared memory at " + at("read") + " that the block has not"),
-                      HasSubstr("thread 58 reads"), HasSubstr("(3 times)")));
-  }
-}
-
-TEST_P(InEveryOrder, blocks_that_write_the_same_place_race) {
-  if (!simt::counting()) {
-    GTEST_SKIP() << "races are found in the checked build";
-  }
-  testing::GuardedBuffer y(2 * kBlock * sizeof(float));
-  EXPECT_THAT(error_of([&] { overlap_blocks(y.as<float>().data()); }),
-              AllOf(HasSubstr("global memory at " + at("overlap")), HasSubstr("block (0,0,0)"),
-                    HasSubstr("block (1,0,0)"), HasSubstr("(1 times)")));
-}
-
-TEST_P(InEveryOrder, the_last_block_may_read_what_others_published) {
-  constexpr int kValues = 5 * kBlock;
-  for (const bool with_fence : {true, false}) {
-    std::vector<float> x(kValues), partial(kValues / kBlock), y(1);
-    std::iota(x.begin(), x.end(), 0.0f);
-    std::vector<unsigned> counter(1);
-    const std::string error = error_of([&] {
-      last_block_sum(y.data(), partial.data(), counter.data(), x.data(), kValues, with_fence);
-    });
-    if (with_fence || !simt::counting()) {
-      EXPECT_EQ(error, "");
-      EXPECT_EQ(y[0], kValues * (kValues - 1) / 2);
-    } else {
-      EXPECT_THAT(error, AllOf(HasSubstr("nothing orders"), HasSubstr(at("partial write")),
-                               HasSubstr(at("partial read"))));
-    }
-  }
-}
-
 TEST_P(InEveryOrder, barriers_at_two_places_are_refused) {
-  std::vector<float> y(kBlock);
+  std::vector<float> y(kDefectBlock);
   EXPECT_THAT(error_of([&] { divergent_barrier(y.data()); }),
               AllOf(HasSubstr("kernel divergent_barrier_kernel, block (0,0,0)"),
                     HasSubstr(at("first half")), HasSubstr(at("second half"))));
@@ -189,23 +95,14 @@ TEST(Defects, illegal_launches_are_refused) {
   }
 }
 
-TEST(Defects, a_write_behind_dynamic_shared_memory_is_reported) {
-  if (simt::counting()) {
-    EXPECT_THAT(MirrorBuffers().run(Defect::kDynamicOffByOne),
-                AllOf(HasSubstr("thread 63 writes shared memory at " + at("write beyond") +
-                                " behind the dynamic shared memory"),
-                      HasSubstr("(3 times)")));
-  }
-}
-
 #ifdef VGGROOVE_SANITIZED
 TEST(DefectsDeathTest, the_sanitizer_sees_accesses_out_of_bounds) {
   for (const Defect defect :
        {Defect::kSharedOffByOne, Defect::kGlobalOffByOne, Defect::kDynamicOffByOne}) {
     EXPECT_DEATH(
         {
-          const std::vector<float> x(kBlock);
-          std::vector<float> y(kBlock);
+          const std::vector<float> x(kDefectBlock);
+          std::vector<float> y(kDefectBlock);
           mirror(y.data(), x.data(), 1, defect);
         },
         "mirror_kernel");
