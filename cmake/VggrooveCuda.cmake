@@ -21,10 +21,11 @@ set(nvcc_flags -std=c++20 -O3 -lineinfo -I${PROJECT_SOURCE_DIR} -ccbin=${CMAKE_C
 foreach(architecture ${VGGROOVE_CUDA_ARCHITECTURES})
   list(APPEND nvcc_flags -gencode=arch=compute_${architecture},code=sm_${architecture})
 endforeach()
-# Later devices compile this at their first start.
-list(APPEND nvcc_flags -gencode=arch=compute_${architecture},code=compute_${architecture})
+list(GET VGGROOVE_CUDA_ARCHITECTURES -1 newest)  # later devices compile this at their first start
+list(APPEND nvcc_flags -gencode=arch=compute_${newest},code=compute_${newest})
 set(VGGROOVE_NVCC_FLAGS ${nvcc_flags})
 unset(nvcc_flags)
+unset(newest)
 
 # vggroove_cuda_kernel(GROUP/NAME): the cell's part for nvcc; called by vggroove_kernel.
 function(vggroove_cuda_kernel cell)
@@ -44,7 +45,7 @@ function(vggroove_cuda_kernel cell)
             -c ${CMAKE_CURRENT_SOURCE_DIR}/${cell}.cu -o ${object}
     DEPENDS ${cell}.cu ${PROJECT_SOURCE_DIR}/tools/compile_kernel.py
     DEPFILE ${object}.d
-    COMMENT "Compiling kernels ${cell} for sm_${VGGROOVE_CUDA_ARCHITECTURES}"
+    COMMENT "Compiling kernels ${cell} for CUDA devices"
     VERBATIM)
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE)
   target_sources(vggroove_kernels_cuda PRIVATE ${object})

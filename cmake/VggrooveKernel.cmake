@@ -19,12 +19,13 @@ function(vggroove_simt_library name)
   vggroove_simt_flags(${name} ${arg_CHECKED})
 endfunction()
 
-# Line tables and real calls, for errors that name lines; no fusing of a * b + c behind a kernel's back.
+# Line tables and real calls, for errors that name lines (addr2line of binutils 2.40 does not find inlined
+# calls in DWARF 5 of clang); no fusing of a * b + c behind a kernel's back.
 function(vggroove_simt_flags name checked)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE vggroove_flags)
-  target_compile_options(${name} PRIVATE -g1 -fno-optimize-sibling-calls -ffp-contract=off
+  target_compile_options(${name} PRIVATE -g1 -gdwarf-4 -fno-optimize-sibling-calls -ffp-contract=off
                          -Wno-unknown-pragmas)
   if(checked)
     # The compiler's calls of __tsan_* reach kernels/simt/instrumentation.cpp: libtsan is not linked.

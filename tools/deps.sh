@@ -30,6 +30,7 @@ build|libcurl4|downloads released weights
 build|libcurl4-openssl-dev|downloads released weights
 build|ca-certificates|downloads released weights
 test|libgtest-dev|unit tests
+test|libgmock-dev|unit tests
 test|libleveldb-dev|writes tables to read
 test|libbenchmark-dev|benchmarks
 test|python3|checks of the source tree

@@ -12,7 +12,7 @@ struct BFloat16 {
   friend constexpr bool operator==(BFloat16, BFloat16) = default;  // of the bits: NaN == NaN
 };
 
-// Round to nearest, ties to even; NaN stays NaN. (Also in engine/backends/cpu, which packs bits.)
+// Round to nearest, ties to even; NaN stays NaN.
 VGGROOVE_HOST_DEVICE constexpr std::uint16_t to_bfloat16_bits(float value) {
   const auto bits = __builtin_bit_cast(std::uint32_t, value);
   const std::uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);

@@ -17,6 +17,14 @@ AccessHistory::Page& AccessHistory::page_of(std::uintptr_t address) {
   return *last_page_;
 }
 
+void AccessHistory::launch_begins() {
+  constexpr std::size_t kMostPages = 1024;  // 50 MB; allocating them anew takes time, too
+  if (pages_.size() > kMostPages) {
+    pages_.clear();
+    last_page_ = nullptr;
+  }
+}
+
 void AccessHistory::split(Page& page, std::uintptr_t word) {
   if (page.is_split[word]) {
     return;

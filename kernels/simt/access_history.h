@@ -39,6 +39,9 @@ class AccessHistory {
 
   Page& page_of(std::uintptr_t address);
 
+  // Between launches, which are ordered: forgets all, if that saves much memory.
+  void launch_begins();
+
   // Calls visit(cell) for every word or byte of [address, address + num_bytes).
   template <class Visit>
   void visit(std::uintptr_t address, std::size_t num_bytes, Visit visit) {

@@ -44,7 +44,7 @@ void Block::set_order(Order order, std::uint64_t seed) {
 
 void Block::thread_main() {
   Block& block = *running_block;
-  Fiber::arrived(block.host_);
+  Fiber::arrived();
   for (;;) {  // once per block
     block.launch_->run_thread(block.launch_->arguments);
     block.running_->state = State::kEnded;
@@ -89,6 +89,7 @@ void Block::place_threads(const Launch& launch, uint3 block_idx) {
 void Block::run(const Launch& launch, uint3 block_idx) {
   place_threads(launch, block_idx);
   running_block = this;
+  host_ = Fiber();  // perhaps another thread than the last time
   try {
     take_turns();
   } catch (...) {

@@ -10,7 +10,6 @@
 #include "kernels/simt/vector_types.h"
 
 // CUDA's names are reserved identifiers, and its built-in variables can only be macros here.
-// NOLINTBEGIN(bugprone-reserved-identifier)
 
 // A kernel is not inlined, so that errors can name it. Kernels belong into anonymous namespaces:
 // AddressSanitizer puts red zones around their __shared__ arrays only there.
@@ -237,5 +236,3 @@ template <class T>
 __forceinline__ void __stcg(T* address, std::type_identity_t<T> value) {
   *address = value;
 }
-
-// NOLINTEND(bugprone-reserved-identifier)

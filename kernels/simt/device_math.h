@@ -8,8 +8,6 @@
 #include <cmath>
 #include <cstdint>
 
-// NOLINTBEGIN(bugprone-reserved-identifier)
-
 // --- minimum and maximum; of a number and NaN: the number
 
 #define VGGROOVE_SIMT_MIN_MAX(Type)           \
@@ -163,5 +161,3 @@ inline float __fdividef(float a, float b) {
 #define __tanf(x) tanf(x)
 #define __powf(x, y) powf(x, y)
 #define __sincosf(x, sine, cosine) sincosf(x, sine, cosine)
-
-// NOLINTEND(bugprone-reserved-identifier)

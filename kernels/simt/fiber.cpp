@@ -6,19 +6,20 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "base/error.h"
 #include "kernels/simt/address_sanitizer.h"
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) || defined(VGGROOVE_SIMT_UCONTEXT)
 #include <ucontext.h>
 #endif
 
 namespace vggroove::simt {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(VGGROOVE_SIMT_UCONTEXT)
 
 // Saves what the System V ABI lets a called function expect to find again, changes stacks,
 // restores. 50 times quicker than swapcontext, which asks the kernel for the signal mask each time.
@@ -62,7 +63,8 @@ void switch_context(void** from, void** to) {
 
 #else
 
-// Any other processor. About 50 times slower per switch: it suffices for the tests.
+// Any other processor, and wherever VGGROOVE_SIMT_UCONTEXT is defined. About 50 times slower per
+// switch: it suffices for tests.
 void* initial_context(void* stack, std::size_t stack_bytes, Fiber::Entry entry) {
   auto* context = new (stack) ucontext_t;
   getcontext(context);
@@ -88,6 +90,8 @@ void switch_context(void** from, void** to) {
 
 }  // namespace
 
+Fiber* Fiber::left_ = nullptr;
+
 void Fiber::prepare(void* stack, std::size_t stack_bytes, Entry entry) {
 #ifdef VGGROOVE_SIMT_ASAN
   ASAN_UNPOISON_MEMORY_REGION(stack, stack_bytes);  // an abandoned fiber leaves red zones
@@ -100,22 +104,27 @@ void Fiber::prepare(void* stack, std::size_t stack_bytes, Entry entry) {
 
 void Fiber::switch_to(Fiber& from, Fiber& to) {
 #ifdef VGGROOVE_SIMT_ASAN
+  left_ = &from;
   __sanitizer_start_switch_fiber(&from.fake_stack_, to.stack_, to.stack_bytes_);
 #endif
   switch_context(&from.context_, &to.context_);
 #ifdef VGGROOVE_SIMT_ASAN
-  __sanitizer_finish_switch_fiber(from.fake_stack_, nullptr, nullptr);
+  arrived_with(from.fake_stack_);
 #endif
 }
 
-void Fiber::arrived([[maybe_unused]] Fiber& came_from) {
+void Fiber::arrived() {
+  arrived_with(nullptr);
+}
+
+void Fiber::arrived_with([[maybe_unused]] void* fake_stack) {
 #ifdef VGGROOVE_SIMT_ASAN
   const void* bottom = nullptr;
   std::size_t bytes = 0;
-  __sanitizer_finish_switch_fiber(nullptr, &bottom, &bytes);
-  if (came_from.stack_bytes_ == 0) {
-    came_from.stack_ = const_cast<void*>(bottom);
-    came_from.stack_bytes_ = bytes;
+  __sanitizer_finish_switch_fiber(fake_stack, &bottom, &bytes);
+  if (left_->stack_bytes_ == 0) {  // the operating system's thread: now we know its stack
+    left_->stack_ = const_cast<void*>(bottom);
+    left_->stack_bytes_ = bytes;
   }
 #endif
 }

@@ -18,13 +18,17 @@ class Fiber {
   static void switch_to(Fiber& from, Fiber& to);
 
   // The first thing that an entry does: tells AddressSanitizer that the switch is complete.
-  static void arrived(Fiber& here);
+  static void arrived();
 
  private:
+  static void arrived_with(void* fake_stack);
+
   void* stack_ = nullptr;
   std::size_t stack_bytes_ = 0;
   void* context_ = nullptr;     // the stack pointer, or a ucontext_t within the stack
   void* fake_stack_ = nullptr;  // AddressSanitizer's
+
+  static Fiber* left_;  // from which the last switch went
 };
 
 // Stacks for fibers, each above a page that may not be touched. Memory is reserved at once and

@@ -25,6 +25,7 @@ class Checks : public Observer {
     num_barriers_ = 0;
     num_threads_ = launch.block.x * launch.block.y * launch.block.z;
     memory_.launch_begins(launch, memory);
+    history_.launch_begins();
     races_.launch_begins(launch.grid);
     traffic_.launch_begins();
   }
@@ -140,7 +141,6 @@ Checks& checks() {
 }  // namespace
 }  // namespace vggroove::simt
 
-// NOLINTBEGIN(bugprone-reserved-identifier)
 #define VGGROOVE_SIMT_SITE __builtin_extract_return_addr(__builtin_return_address(0))
 #define VGGROOVE_SIMT_READ(name, bytes)                                                \
   void __tsan_##name(void* address) {                                                  \
@@ -200,4 +200,3 @@ unsigned char __tsan_atomic8_load(const volatile unsigned char* address, int /*o
 }
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/common/bfloat16.h"
+
 namespace vggroove::cpu {
 
 namespace {
@@ -55,14 +57,16 @@ void pack_panel(Arithmetic arithmetic, const float* weights, std::size_t row_str
         break;
       case Arithmetic::kBf16Weights:
         for (std::size_t j = 0; j < kHalf; ++j) {
-          words[k * kHalf + j] = to_bf16(row[j]) | std::uint32_t{to_bf16(row[kHalf + j])} << 16;
+          words[k * kHalf + j] =
+              to_bfloat16_bits(row[j]) | std::uint32_t{to_bfloat16_bits(row[kHalf + j])} << 16;
         }
         break;
       case Arithmetic::kBf16Dot:
         if (k % 2 == 0) {
           for (std::size_t j = 0; j < kPanelColumns; ++j) {
             words[k / 2 * kPanelColumns + j] =
-                to_bf16(row[j]) | std::uint32_t{to_bf16(row[row_stride + j])} << 16;
+                to_bfloat16_bits(row[j]) | std::uint32_t{to_bfloat16_bits(row[row_stride + j])}
+                                               << 16;
           }
         }
         break;
@@ -84,7 +88,7 @@ void pack_rows(Arithmetic arithmetic, const float* matrix, std::size_t rows, std
       if (arithmetic == Arithmetic::kBf16Dot) {
         auto* const halves = reinterpret_cast<std::uint16_t*>(line_bytes);
         for (std::size_t j = 0; j < line_elements; ++j) {
-          halves[j] = to_bf16(values[j]);
+          halves[j] = to_bfloat16_bits(values[j]);
         }
       } else {
         std::memcpy(line_bytes, values, kLineBytes);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -79,15 +78,6 @@ void pack_panel(Arithmetic arithmetic, const float* weights, std::size_t row_str
 // the last group are left as they are.
 void pack_rows(Arithmetic arithmetic, const float* matrix, std::size_t rows, std::size_t depth,
                std::byte* a);
-
-// Round to nearest, ties to even; NaN stays NaN.
-constexpr std::uint16_t to_bf16(float value) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
-  // Adding could carry a NaN's payload into the sign; a NaN keeps its upper half and a quiet bit.
-  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
-  return static_cast<std::uint16_t>((is_nan ? bits | 0x400000 : rounded) >> 16);
-}
 
 namespace internal {  // one file each; multiply_panel chooses
 void multiply_panel_fp32(const PanelProduct& product);

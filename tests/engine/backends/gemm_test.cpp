@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -143,21 +141,6 @@ TEST(Gemm, a_row_does_not_depend_on_the_number_of_rows) {
       }
     }
   });
-}
-
-TEST(Bf16, rounds_to_nearest_even_and_keeps_nan_and_infinity) {
-  const auto rounded = [](std::uint32_t bits) { return to_bf16(std::bit_cast<float>(bits)); };
-  EXPECT_EQ(rounded(0x3f800000), 0x3f80);  // 1
-  EXPECT_EQ(rounded(0x3f808000), 0x3f80);  // a tie, to even
-  EXPECT_EQ(rounded(0x3f818000), 0x3f82);  // a tie, to even
-  EXPECT_EQ(rounded(0x3f808001), 0x3f81);
-  EXPECT_EQ(rounded(0x3fffffff), 0x4000);  // the carry reaches the exponent
-  EXPECT_EQ(rounded(0xff7fffff), 0xff80);  // beyond the largest finite bf16: minus infinity
-  EXPECT_EQ(rounded(0x7f800000), 0x7f80);
-  EXPECT_EQ(rounded(0x80000000), 0x8000);
-  for (const std::uint32_t nan : {0x7fffffffu, 0x7f800001u, 0xffc00000u, 0xffffffffu}) {
-    EXPECT_TRUE(std::isnan(std::bit_cast<float>(std::uint32_t{rounded(nan)} << 16))) << nan;
-  }
 }
 
 }  // namespace

@@ -5,19 +5,22 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 namespace vggroove {
 namespace {
 
 TEST(BFloat16, rounds_to_the_nearest_and_ties_to_even) {
-  EXPECT_EQ(to_bfloat16(1.0f).bits, 0x3f80);
-  EXPECT_EQ(to_bfloat16(-2.5f).bits, 0xc020);
-  // Between 1 and the next value 1 + 2^-7: the middle goes to the even one, more goes up.
-  EXPECT_EQ(to_bfloat16(1.0f + 0x1p-8f).bits, 0x3f80);
-  EXPECT_EQ(to_bfloat16(1.0f + 0x1.8p-7f).bits, 0x3f82);
-  EXPECT_EQ(to_bfloat16(1.0f + 0x1.0002p-8f).bits, 0x3f81);
-  EXPECT_EQ(to_bfloat16(std::numeric_limits<float>::max()).bits, 0x7f80);  // infinity
+  const auto rounded = [](std::uint32_t bits) {
+    return to_bfloat16(std::bit_cast<float>(bits)).bits;
+  };
+  EXPECT_EQ(rounded(0x3f800000), 0x3f80);  // 1
+  EXPECT_EQ(rounded(0x3f808000), 0x3f80);  // a tie, to even
+  EXPECT_EQ(rounded(0x3f818000), 0x3f82);  // a tie, to even
+  EXPECT_EQ(rounded(0x3f808001), 0x3f81);
+  EXPECT_EQ(rounded(0x3fffffff), 0x4000);  // the carry reaches the exponent
+  EXPECT_EQ(rounded(0xff7fffff), 0xff80);  // beyond the largest finite one: minus infinity
+  EXPECT_EQ(rounded(0x7f800000), 0x7f80);
+  EXPECT_EQ(rounded(0x80000000), 0x8000);
 }
 
 TEST(BFloat16, every_value_survives_the_way_there_and_back) {
@@ -33,7 +36,8 @@ TEST(BFloat16, every_value_survives_the_way_there_and_back) {
 }
 
 TEST(BFloat16, nan_stays_nan_whatever_its_payload) {
-  for (const std::uint32_t bits : {0x7f800001u, 0x7fffffffu, 0xff800001u, 0xffffffffu}) {
+  for (const std::uint32_t bits :
+       {0x7f800001u, 0x7fffffffu, 0xff800001u, 0xffc00000u, 0xffffffffu}) {
     EXPECT_TRUE(std::isnan(to_float(to_bfloat16(std::bit_cast<float>(bits)))));
   }
 }
