@@ -9,7 +9,7 @@
 #include "kernels/simt/executor.h"
 #include "kernels/simt/vector_types.h"
 
-// CUDA's names are reserved identifiers, and its built-in variables can only be macros here.
+// CUDA's built-in variables can only be macros here.
 
 // A kernel is not inlined, so that errors can name it. Kernels belong into anonymous namespaces:
 // AddressSanitizer puts red zones around their __shared__ arrays only there.
@@ -47,13 +47,19 @@ __forceinline__ T from_bits(std::uint64_t bits) {
   return value;
 }
 
+// Reads the executor's memory, which is none of the kernel's traffic.
+__attribute__((noinline, no_sanitize("thread"))) inline std::uint64_t bits_of_lane(
+    const WarpValues& met, unsigned source) {
+  return met.values[source];
+}
+
 // What lane `source` brought; reading a lane that did not take part is undefined on a GPU.
 template <class T>
 __forceinline__ T value_of_lane(const WarpValues& met, unsigned source) {
   if ((met.lanes >> source & 1) == 0) {
     fail_in_thread("shuffles a value from a lane that does not take part");
   }
-  return from_bits<T>(met.values[source]);
+  return from_bits<T>(bits_of_lane(met, source));
 }
 
 // Ours alone touch memory here, so a plain read and write are atomic; the checks are told.
@@ -150,9 +156,9 @@ __forceinline__ T reduce_lanes(unsigned mask, T value, Combine combine) {
   static_assert(std::is_same_v<T, int> || std::is_same_v<T, unsigned>);
   const auto met = warp_exchange(mask, to_bits(value), WarpOperation::kShuffle);
   unsigned rest = met.lanes;
-  T result = from_bits<T>(met.values[__builtin_ctz(rest)]);
+  T result = from_bits<T>(bits_of_lane(met, __builtin_ctz(rest)));
   for (rest &= rest - 1; rest != 0; rest &= rest - 1) {
-    result = combine(result, from_bits<T>(met.values[__builtin_ctz(rest)]));
+    result = combine(result, from_bits<T>(bits_of_lane(met, __builtin_ctz(rest))));
   }
   return result;
 }

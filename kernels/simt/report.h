@@ -59,7 +59,7 @@ struct LineCounts {
 };
 
 struct LaunchReport {
-  std::string kernel;  // "vggroove::(anonymous namespace)::logmel_v4_kernel"
+  std::string kernel;  // "logmel_v4_kernel<float>": no namespaces, no parameters
   std::uint64_t num_blocks = 0;
   std::uint64_t threads_per_block = 0;
   // From here on, zero and empty where counting() is false.

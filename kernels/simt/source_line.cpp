@@ -81,7 +81,7 @@ std::vector<std::string> output_lines_of(const std::string& command) {
 
 // Paths in debug information are absolute, or relative to the folder of the build.
 std::string from_source_root(const std::string& path) {
-  const std::string normal = std::filesystem::path(path).lexically_normal().string();
+  std::string normal = std::filesystem::path(path).lexically_normal().string();
   for (const char* part : {"/tests/", "/kernels/"}) {
     if (const auto at = normal.rfind(part); at != std::string::npos) {
       return normal.substr(at + 1);

@@ -38,7 +38,7 @@ struct dim3 {
     *reinterpret_cast<Whole*>(this) = other.whole();                     \
     return *this;                                                        \
   }                                                                      \
-  const Whole& whole() const {                                           \
+  VGGROOVE_SIMT_INLINE const Whole& whole() const {                      \
     return *reinterpret_cast<const Whole*>(this);                        \
   }
 #define VGGROOVE_SIMT_VECTOR2(Type, Element)                            \

@@ -9,13 +9,13 @@
 
 #include "kernels/simt/report.h"
 #include "tests/kernels/simt/defects.h"
+#include "tests/kernels/simt/every_order.h"
 #include "tests/kernels/simt/planted.h"
 #include "tests/support/sanitized.h"
 
 namespace vggroove {
 namespace {
 
-using simt::Order;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -23,14 +23,10 @@ using testing::at;
 using testing::error_of;
 using testing::MirrorBuffers;
 
-class InEveryOrder : public ::testing::TestWithParam<Order> {
- protected:
-  const simt::ThreadOrder order_{GetParam(), 3};
-};
-INSTANTIATE_TEST_SUITE_P(Defects, InEveryOrder,
-                         ::testing::Values(Order::kForward, Order::kReverse, Order::kRandom));
+class DefectsIn : public testing::InEveryOrder {};
+INSTANTIATE_TEST_SUITE_P(Simt, DefectsIn, testing::kEveryOrder);
 
-TEST_P(InEveryOrder, a_sound_kernel_passes) {
+TEST_P(DefectsIn, a_sound_kernel_passes) {
   MirrorBuffers buffers;
   EXPECT_EQ(buffers.run(Defect::kNone), "");
   for (int i = 0; i < MirrorBuffers::kNumBlocks * kDefectBlock; ++i) {
@@ -39,14 +35,14 @@ TEST_P(InEveryOrder, a_sound_kernel_passes) {
   }
 }
 
-TEST_P(InEveryOrder, barriers_at_two_places_are_refused) {
+TEST_P(DefectsIn, barriers_at_two_places_are_refused) {
   std::vector<float> y(kDefectBlock);
   EXPECT_THAT(error_of([&] { divergent_barrier(y.data()); }),
               AllOf(HasSubstr("kernel divergent_barrier_kernel, block (0,0,0)"),
                     HasSubstr(at("first half")), HasSubstr(at("second half"))));
 }
 
-TEST_P(InEveryOrder, a_barrier_that_waits_for_an_ended_thread_is_refused) {
+TEST_P(DefectsIn, a_barrier_that_waits_for_an_ended_thread_is_refused) {
   EXPECT_THAT(error_of(barrier_after_exit),
               AllOf(HasSubstr("kernel barrier_after_exit_kernel, block ("),
                     HasSubstr("40 of 64 threads wait for ever"),
@@ -54,14 +50,14 @@ TEST_P(InEveryOrder, a_barrier_that_waits_for_an_ended_thread_is_refused) {
                     HasSubstr("threads 40-63 have ended")));
 }
 
-TEST_P(InEveryOrder, threads_that_wait_for_each_other_are_refused) {
+TEST_P(DefectsIn, threads_that_wait_for_each_other_are_refused) {
   EXPECT_THAT(error_of(barrier_and_warp_sync),
               AllOf(HasSubstr("threads 0-31 at the barrier of " + at("others")),
                     HasSubstr("threads 32-47 at the warp operation of " + at("lower lanes")),
                     HasSubstr("threads 48-63 at the barrier of " + at("others"))));
 }
 
-TEST_P(InEveryOrder, warp_operations_need_all_lanes_of_their_mask) {
+TEST_P(DefectsIn, warp_operations_need_all_lanes_of_their_mask) {
   std::vector<float> y(32);
   EXPECT_EQ(error_of([&] { shuffle_in_half_warp(y.data(), 0xffff); }), "");
   EXPECT_THAT(error_of([&] { shuffle_in_half_warp(y.data(), 0x1ffff); }),

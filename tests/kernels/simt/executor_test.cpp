@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/simt/report.h"
+#include "tests/kernels/simt/every_order.h"
 #include "tests/kernels/simt/language.h"
 #include "tests/kernels/simt/sum.h"
 #include "tests/support/guarded_buffer.h"
@@ -13,14 +14,8 @@
 namespace vggroove {
 namespace {
 
-using simt::Order;
-
-class Language : public ::testing::TestWithParam<Order> {
- protected:
-  const simt::ThreadOrder order_{GetParam(), 7};
-};
-INSTANTIATE_TEST_SUITE_P(Simt, Language,
-                         ::testing::Values(Order::kForward, Order::kReverse, Order::kRandom));
+class Language : public testing::InEveryOrder {};
+INSTANTIATE_TEST_SUITE_P(Simt, Language, testing::kEveryOrder);
 
 TEST_P(Language, a_block_sums_with_shuffles_shared_memory_and_an_atomic) {
   testing::GuardedBuffer x(4444 * sizeof(float)), total(sizeof(float));
@@ -33,11 +28,13 @@ TEST_P(Language, a_block_sums_with_shuffles_shared_memory_and_an_atomic) {
   EXPECT_EQ(simt::last_launch().threads_per_block, 256);
   EXPECT_EQ(simt::last_launch().barriers, simt::counting() ? 5 : 0);
   EXPECT_EQ(simt::last_launch().total.atomics, simt::counting() ? 5 : 0);
+  EXPECT_EQ(simt::last_launch().total.global_read.bytes, simt::counting() ? x.bytes() : 0);
 }
 
 TEST_P(Language, warp_operations_exchange_lanes) {
   std::vector<LaneResults> results(32);
   warp_operations(results.data());
+  EXPECT_EQ(simt::last_launch().total.global_read, simt::Traffic{});  // registers only
   for (int lane = 0; lane < 32; ++lane) {
     SCOPED_TRACE(lane);
     const LaneResults& r = results[lane];
