@@ -65,8 +65,9 @@ function(vggroove_kernel cell)
 endfunction()
 
 # vggroove_simt_test(NAME SOURCES ... [CHECKED_SOURCES ...] [KERNELS ...] [LINK ...]): the same tests against
-# kernels as they are (NAME_test, label simt) and against instrumented ones (NAME_checked_test, labels race
-# and traffic). CHECKED_SOURCES make sense only with the latter. KERNELS are CUDA sources of the test's own.
+# kernels as they are (NAME_test, label simt) and against instrumented ones (NAME_checked_test, label
+# race-traffic: ctest -L race and -L traffic both find it; gtest_discover_tests cannot pass two labels).
+# CHECKED_SOURCES make sense only with the latter. KERNELS are CUDA sources of the test's own.
 function(vggroove_simt_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;CHECKED_SOURCES;KERNELS;LINK" ${ARGN})
   set(variants simt)
@@ -87,7 +88,7 @@ function(vggroove_simt_test name)
       vggroove_test(${test}_test SOURCES ${arg_SOURCES} LINK ${libraries} ${arg_LINK} LABELS simt)
     else()
       vggroove_test(${test}_test SOURCES ${arg_SOURCES} ${arg_CHECKED_SOURCES} LINK ${libraries} ${arg_LINK}
-                    LABELS race traffic PREFIX checked/)
+                    LABELS race-traffic PREFIX checked/)
     endif()
   endforeach()
 endfunction()

@@ -27,14 +27,13 @@ function(vggroove_part name)
   set_property(GLOBAL APPEND PROPERTY VGGROOVE_PARTS vggroove_${name})
 endfunction()
 
-# vggroove_test(NAME SOURCES ... [LINK ...] [LABELS ...] [PREFIX P]): one GoogleTest program; every TEST
+# vggroove_test(NAME SOURCES ... [LINK ...] [LABELS L] [PREFIX P]): one GoogleTest program; every TEST
 # in it is a ctest test of its own, P before its name. Files under tests/golden are found through
 # VGGROOVE_GOLDEN_DIR.
 function(vggroove_test name)
   cmake_parse_arguments(arg "" "PREFIX" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} vggroove_test_support GTest::gtest_main vggroove_flags)
-  string(REPLACE ";" "\\\\;" labels "${arg_LABELS}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${arg_PREFIX}"
-                       PROPERTIES TIMEOUT 300 LABELS "${labels}")
+                       PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
 endfunction()
