@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/common/host_device.h"
+#include "kernels/common/philox.h"
+#include "kernels/nn/dropout.h"
+
+namespace vggroove {
+
+// DropoutParams, ready for drawing: one Philox block decides on four elements.
+class DropoutMask {
+ public:
+  // Throws Error (kUsage) where the probability is not in [0, 1).
+  explicit DropoutMask(const DropoutParams& params);
+
+  // Whether elements 4 * quad .. 4 * quad + 3 stay.
+  struct Four {
+    bool keep[4];
+  };
+  VGGROOVE_HOST_DEVICE constexpr Four draw(std::int64_t quad, std::uint32_t step) const {
+    const auto index = static_cast<std::uint64_t>(quad);
+    const PhiloxBlock random = philox4x32({{static_cast<std::uint32_t>(index),
+                                            static_cast<std::uint32_t>(index >> 32), step, layer_}},
+                                          seed_);
+    return {{random.word[0] >= threshold_, random.word[1] >= threshold_,
+             random.word[2] >= threshold_, random.word[3] >= threshold_}};
+  }
+  VGGROOVE_HOST_DEVICE constexpr float scale() const { return scale_; }
+
+ private:
+  std::uint64_t seed_;
+  std::uint32_t layer_;
+  std::uint32_t threshold_;  // probability * 2^32: an element falls where its number is below it
+  float scale_;              // 1 / (1 - probability)
+};
+
+}  // namespace vggroove
