@@ -25,28 +25,25 @@ constexpr int kParameters = (Shape::kTaps + 1) * Shape::kChannels;
 constexpr int kWarps = kThreads / 32;
 
 // The strip's input with the neighbours that its convolution touches. Input column 0 stands at
-// kTileOrigin, so that rows are filled 16 bytes at a time.
+// kTileOrigin, so that the tile is filled 16 bytes at a time; of the 4 columns on either side only
+// the inner one is read.
 constexpr int kTileRows = 2 * kStripRows + 2;
 constexpr int kTileOrigin = 4;
-constexpr int kTileStride = 72;
+constexpr int kTileStride = kTileOrigin + Shape::kWidth + 4;
 using Tile = float[kTileRows][kTileStride];
 
 // All threads of the block fill the tile: rows 16 strip - 1 .. 16 strip + 16 of one example, zeros
 // outside the image. The caller synchronises.
 __device__ __forceinline__ void load_tile(Tile& tile, const float* example, int strip) {
-  constexpr int kVectors = Shape::kWidth / 4;
+  constexpr int kVectors = kTileStride / 4;  // of a row
   const int first_row = 2 * kStripRows * strip - 1;
   for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kVectors; i += kThreads) {
-    const int row = first_row + i / kVectors, column = i % kVectors * 4;
+    const int row = first_row + i / kVectors, column = i % kVectors * 4 - kTileOrigin;
     float values[4] = {};
-    if (row >= 0 && row < Shape::kHeight) {
+    if (row >= 0 && row < Shape::kHeight && column >= 0 && column < Shape::kWidth) {
       load_as_float(values, example + row * Shape::kWidth + column);
     }
     store_from_float(&tile[i / kVectors][kTileOrigin + column], values);
-  }
-  if (threadIdx.x < 2 * kTileRows) {
-    const int column = threadIdx.x % 2 == 0 ? kTileOrigin - 1 : kTileOrigin + Shape::kWidth;
-    tile[threadIdx.x / 2][column] = 0;
   }
 }
 

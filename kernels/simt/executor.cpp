@@ -31,6 +31,7 @@ struct Executor {
   std::uint64_t seed = 1;
   LaunchReport last;
   const void* last_kernel = nullptr;
+  std::vector<LaunchReport>* recording = nullptr;
 };
 
 Executor& executor() {
@@ -123,6 +124,10 @@ void run(const Launch& launch) {
   if (observer != nullptr) {
     observer->launch_ends(report);
   }
+  if (e.recording != nullptr) {
+    e.recording->push_back(report);
+    e.recording->back().kernel = function_name(launch.kernel);
+  }
   e.last = std::move(report);
   e.last_kernel = launch.kernel;
 }
@@ -172,6 +177,14 @@ LaunchReport last_launch() {
     report.lines = observer->lines();
   }
   return report;
+}
+
+LaunchRecorder::LaunchRecorder() {
+  executor().recording = &launches_;
+}
+
+LaunchRecorder::~LaunchRecorder() {
+  executor().recording = nullptr;
 }
 
 ThreadOrder::ThreadOrder(Order order, std::uint64_t seed)

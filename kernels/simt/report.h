@@ -78,4 +78,18 @@ bool counting();
 // The last launch that ended without an error. Looks up source lines: tens of milliseconds.
 LaunchReport last_launch();
 
+// Keeps the reports of all launches (without their lines) while it lives: for launchers that launch
+// several kernels. One at a time.
+class LaunchRecorder {
+ public:
+  LaunchRecorder();
+  LaunchRecorder(const LaunchRecorder&) = delete;
+  LaunchRecorder& operator=(const LaunchRecorder&) = delete;
+  ~LaunchRecorder();
+  const std::vector<LaunchReport>& launches() const { return launches_; }
+
+ private:
+  std::vector<LaunchReport> launches_;
+};
+
 }  // namespace vggroove::simt

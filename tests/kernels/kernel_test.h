@@ -134,4 +134,32 @@ void expect_each_within(std::span<const double> actual, std::span<const double> 
                                   std::to_string(100 * largest_share) + " % of the tolerance used");
 }
 
+// Where traffic is counted, holds a launch to the bytes that it cannot do without: each byte is
+// written once, the sectors of 32 bytes read and written come to at most `share` of the floor, and
+// shared memory has no bank conflicts.
+struct TrafficFloor {
+  std::int64_t read_bytes, written_bytes;
+  double share = 1.1;
+};
+inline void expect_traffic(const simt::LaunchReport& launch, const TrafficFloor& floor) {
+  SCOPED_TRACE(launch.kernel);
+  const simt::TrafficCounts& total = launch.total;
+  const double moved_bytes =
+      32 * static_cast<double>(total.global_read.transactions + total.global_write.transactions);
+  const double share = moved_bytes / static_cast<double>(floor.read_bytes + floor.written_bytes);
+  EXPECT_TRUE(share >= 1 && share <= floor.share) << share;
+  EXPECT_EQ(total.global_write.bytes, static_cast<std::uint64_t>(floor.written_bytes));
+  EXPECT_EQ(total.shared_read.transactions, total.shared_read.ideal_transactions);
+  EXPECT_EQ(total.shared_write.transactions, total.shared_write.ideal_transactions);
+  EXPECT_EQ(total.atomics, 0U);
+  ::testing::Test::RecordProperty("share_of_floor", std::to_string(share));
+}
+
+// A test of traffic has nothing to say in the build that does not count.
+#define VGGROOVE_SKIP_UNLESS_COUNTING()                        \
+  if (!::vggroove::simt::counting()) {                         \
+    GTEST_SKIP() << "traffic is counted in the checked build"; \
+  }                                                            \
+  static_assert(true)
+
 }  // namespace vggroove::testing

@@ -102,5 +102,25 @@ TYPED_TEST(BiasGrad, no_rows_sum_to_zero) {
   EXPECT_EQ(grad_bias.values(), Values(5));
 }
 
+TYPED_TEST(BiasGrad, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  constexpr std::int64_t kRows = 512;
+  constexpr int kChannels = 256;
+  constexpr std::int64_t kBytes = kRows * kChannels * sizeof(TypeParam);
+  const Values values = formula_integers(kRows * kChannels, 3, 5, 101);
+  DeviceArray<TypeParam> grad_y(values), y(values), grad_x(values.size());
+  DeviceArray<float> grad_bias(kChannels), workspace(bias_grad_workspace_floats(kRows, kChannels));
+  const auto partial_bytes = static_cast<std::int64_t>(4 * workspace.size());
+  const simt::LaunchRecorder recorder;
+  bias_grad(nullptr, grad_bias.data(), grad_y.data(), workspace.data(), kRows, kChannels);
+  relu_bias_bwd(nullptr, grad_x.data(), grad_bias.data(), grad_y.data(), y.data(), workspace.data(),
+                kRows, kChannels);
+  const auto& launches = recorder.launches();
+  ASSERT_EQ(launches.size(), 4);
+  testing::expect_traffic(launches[0], {kBytes, partial_bytes, 1.02});
+  testing::expect_traffic(launches[1], {partial_bytes, 4 * kChannels, 1});
+  testing::expect_traffic(launches[2], {2 * kBytes, kBytes + partial_bytes, 1.02});
+}
+
 }  // namespace
 }  // namespace vggroove

@@ -141,6 +141,24 @@ TEST(Conv1PoolRef, gradients_are_difference_quotients) {
   }
 }
 
+// More strips than the backward pass has blocks: some blocks take two.
+TEST(Conv1PoolBackward, is_exact_on_45_examples) {
+  constexpr std::int64_t n = 45;
+  const Inputs in = Inputs::golden(n);
+  Outputs<float> out(n);
+  std::uint64_t state = 5;
+  for (std::uint8_t& two_codes : out.codes.span()) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    two_codes = static_cast<std::uint8_t>(state >> 56) & 0x77;
+  }
+  backward(out, in, n);
+  Values grad_weight(kWeights), grad_bias(Shape::kChannels);
+  conv1_pool_bwd_ref(grad_weight.data(), grad_bias.data(), in.grad_y.data(), out.codes.data(),
+                     in.x.data(), n);
+  EXPECT_EQ(out.grad_weight.values(), grad_weight);
+  EXPECT_EQ(out.grad_bias.values(), grad_bias);
+}
+
 template <class T>
 class Conv1Pool : public ::testing::Test {};
 using Types = ::testing::Types<float, BFloat16>;
@@ -212,24 +230,6 @@ TYPED_TEST(Conv1Pool, inference_gives_the_same_bits_without_codes) {
   EXPECT_EQ(y.bytes(), training.y.bytes());
 }
 
-// More strips than the backward pass has blocks: some blocks take two.
-TYPED_TEST(Conv1Pool, gradients_are_exact_on_45_examples) {
-  constexpr std::int64_t n = 45;
-  const Inputs in = Inputs::golden(n);
-  Outputs<TypeParam> out(n);
-  std::uint64_t state = 5;
-  for (std::uint8_t& two_codes : out.codes.span()) {
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    two_codes = static_cast<std::uint8_t>(state >> 56) & 0x77;
-  }
-  backward(out, in, n);
-  Values grad_weight(kWeights), grad_bias(Shape::kChannels);
-  conv1_pool_bwd_ref(grad_weight.data(), grad_bias.data(), in.grad_y.data(), out.codes.data(),
-                     in.x.data(), n);
-  EXPECT_EQ(out.grad_weight.values(), grad_weight);
-  EXPECT_EQ(out.grad_bias.values(), grad_bias);
-}
-
 TYPED_TEST(Conv1Pool, nan_is_not_hidden_by_the_maximum) {
   Inputs in = Inputs::random(1);
   in.x[10 * Shape::kWidth + 20] = std::nan("");
@@ -252,6 +252,28 @@ TYPED_TEST(Conv1Pool, no_examples_are_no_work_and_zero_gradients) {
   backward(out, in, 0);
   EXPECT_EQ(out.grad_weight.values(), Values(kWeights));
   EXPECT_EQ(out.grad_bias.values(), Values(Shape::kChannels));
+}
+
+// Besides x, y and codes: the parameters once a strip, and two halo rows of 16 again.
+TYPED_TEST(Conv1Pool, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  constexpr std::int64_t n = 2, kPooled = n * Shape::kPooledSize;
+  const Inputs in = Inputs::golden(n);
+  Outputs<TypeParam> out(n);
+  const simt::LaunchRecorder recorder;
+  forward(out, in, n);
+  backward(out, in, n);
+  ASSERT_EQ(recorder.launches().size(), 4);
+  constexpr std::int64_t kParameterBytes = 4 * (kWeights + Shape::kChannels);
+  constexpr std::int64_t kStrips = 6 * n;
+  const auto pooled_bytes = static_cast<std::int64_t>(kPooled * sizeof(TypeParam));
+  testing::expect_traffic(recorder.launches()[0],
+                          {.read_bytes = 4 * n * Shape::kInputSize + kStrips * kParameterBytes,
+                           .written_bytes = pooled_bytes + pool_code_bytes(kPooled)});
+  testing::expect_traffic(
+      recorder.launches()[1],
+      {.read_bytes = 4 * n * Shape::kInputSize + pooled_bytes + pool_code_bytes(kPooled),
+       .written_bytes = kStrips * kParameterBytes});
 }
 
 }  // namespace

@@ -128,5 +128,14 @@ TYPED_TEST(Dropout, refuses_probabilities_that_are_none) {
   }
 }
 
+TYPED_TEST(Dropout, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  constexpr std::int64_t kCount = 8192, kBytes = kCount * sizeof(TypeParam);
+  const std::uint32_t step = 1;
+  DeviceArray<TypeParam> x(Values(kCount, 1.0));
+  dropout(nullptr, x.data(), x.data(), &step, kCount, {0.5, 1, 0});
+  testing::expect_traffic(simt::last_launch(), {kBytes, kBytes});
+}
+
 }  // namespace
 }  // namespace vggroove

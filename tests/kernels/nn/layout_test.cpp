@@ -120,5 +120,18 @@ TEST(LayoutNames, mean_what_they_say) {
   EXPECT_EQ(again.values(), hwio.values());
 }
 
+TYPED_TEST(Layout, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  using In = typename TypeParam::In;
+  using Out = typename TypeParam::Out;
+  constexpr int kRows = 96, kColumns = 64, kCount = kRows * kColumns;
+  DeviceArray<In> in(random_values(kCount, 1));
+  DeviceArray<Out> out(kCount);
+  cast(nullptr, out.data(), in.data(), kCount);
+  testing::expect_traffic(simt::last_launch(), {kCount * sizeof(In), kCount * sizeof(Out), 1});
+  transpose(nullptr, out.data(), in.data(), 1, kRows, kColumns);
+  testing::expect_traffic(simt::last_launch(), {kCount * sizeof(In), kCount * sizeof(Out), 1});
+}
+
 }  // namespace
 }  // namespace vggroove

@@ -196,5 +196,21 @@ TYPED_TEST(MaxPool2x2, refuses_odd_extents_and_channels) {
   }
 }
 
+TYPED_TEST(MaxPool2x2, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  const Pool2x2Shape shape = {2, 24, 16, 128};
+  constexpr std::int64_t kSize = sizeof(TypeParam);
+  const simt::LaunchRecorder recorder;
+  const Kernels<TypeParam> kernels(Inputs::integers(shape), shape);
+  const auto& launches = recorder.launches();
+  ASSERT_EQ(launches.size(), 3);
+  const std::int64_t pooled = shape.pooled_size(), codes = pool_code_bytes(pooled);
+  testing::expect_traffic(launches[0], {kSize * shape.input_size(), kSize * pooled + codes});
+  testing::expect_traffic(
+      launches[1],
+      {kSize * pooled + codes,
+       kSize * shape.input_size() + 4 * maxpool2x2_bwd_workspace_floats<TypeParam>(shape), 1.02});
+}
+
 }  // namespace
 }  // namespace vggroove

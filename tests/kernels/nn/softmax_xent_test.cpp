@@ -168,5 +168,16 @@ TEST(SoftmaxXent, refuses_too_many_classes) {
   });
 }
 
+TEST(SoftmaxXent, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  const Case c = {
+      {8, 1024}, random_values(8 * 1024, 1), {}, std::vector<std::int32_t>(8, 5), 0.125};
+  const simt::LaunchRecorder recorder;
+  kernels(c);
+  ASSERT_EQ(recorder.launches().size(), 3);
+  testing::expect_traffic(recorder.launches()[1],
+                          {.read_bytes = 8 * 1024 * 4, .written_bytes = 8 * (1024 + 1) * 4});
+}
+
 }  // namespace
 }  // namespace vggroove

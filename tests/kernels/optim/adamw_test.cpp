@@ -168,5 +168,16 @@ TEST(Adamw, without_scale_and_copy_is_the_same_step) {
   EXPECT_EQ(with.parameter.bytes(), without.parameter.bytes());
 }
 
+TEST(Adamw, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  constexpr std::int64_t kCount = 16384 + 4096;
+  const Values values = random_values(kCount, 1);
+  Tensor<float> tensor(values, values);
+  const AdamwTensor entry = tensor.entry(0.5F);
+  const AdamwStep step = adamw_step({}, 0.01, 1);
+  adamw(nullptr, {&entry, 1}, &step, nullptr, {});
+  testing::expect_traffic(simt::last_launch(), {16 * kCount, (12 + 2) * kCount, 1.02});
+}
+
 }  // namespace
 }  // namespace vggroove

@@ -99,5 +99,15 @@ TEST(GlobalNorm, nan_and_infinity_are_not_hidden) {
   EXPECT_EQ(infinite.scale(), 0);
 }
 
+TEST(GlobalNorm, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  DeviceArray<float> wide(random_values(32768, 1));
+  DeviceArray<BFloat16> narrow(random_values(16384, 1));
+  const simt::LaunchRecorder recorder;
+  const Norm norm({tensor_of(wide), tensor_of(narrow)}, 1);
+  ASSERT_EQ(recorder.launches().size(), 2);
+  testing::expect_traffic(recorder.launches()[0], {32768 * 4 + 16384 * 2, 3 * 4, 1.01});
+}
+
 }  // namespace
 }  // namespace vggroove

@@ -98,5 +98,19 @@ TEST(Sgd, is_exact_on_integers) {
   });
 }
 
+TEST(Sgd, moves_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  constexpr std::int64_t kCount = 16384 + 4096;
+  const Values values = formula_integers(kCount, 3, 5, 61);
+  DeviceArray<float> parameter(values), buffer(values), grad(values);
+  const SgdTensor entry = {.parameter = parameter.data(),
+                           .momentum_buffer = buffer.data(),
+                           .grad = grad.data(),
+                           .count = kCount};
+  const float rate = 0.5F;
+  sgd(nullptr, {&entry, 1}, &rate, nullptr, 0.5F);
+  testing::expect_traffic(simt::last_launch(), {12 * kCount, 8 * kCount, 1.02});
+}
+
 }  // namespace
 }  // namespace vggroove
