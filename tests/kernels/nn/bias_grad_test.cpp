@@ -31,7 +31,9 @@ using Types = ::testing::Types<float, BFloat16>;
 TYPED_TEST_SUITE(BiasGrad, Types);
 
 TYPED_TEST(BiasGrad, integers_sum_exactly) {
-  for (const auto& [rows, channels] : kSizes) {
+  for (const Size& size : kSizes) {
+    const std::int64_t rows = size.rows;
+    const int channels = size.channels;
     SCOPED_TRACE(::testing::Message() << rows << " x " << channels);
     const Values grad = formula_integers(rows * channels, 3, 5, 101);
     Values expected(channels);
@@ -47,7 +49,9 @@ TYPED_TEST(BiasGrad, integers_sum_exactly) {
 }
 
 TYPED_TEST(BiasGrad, relu_masks_and_sums_integers_exactly) {
-  for (const auto& [rows, channels] : kSizes) {
+  for (const Size& size : kSizes) {
+    const std::int64_t rows = size.rows;
+    const int channels = size.channels;
     SCOPED_TRACE(::testing::Message() << rows << " x " << channels);
     const Values grad_y = formula_integers(rows * channels, 3, 5, 101);
     const Values y = formula_integers(rows * channels, 7, 1, 3);  // -1, 0, 1

@@ -69,8 +69,9 @@ struct Size {
 TYPED_TEST(Layout, transpose_moves_every_element) {
   using In = typename TypeParam::In;
   using Out = typename TypeParam::Out;
-  for (const auto& [batch, rows, columns] :
-       {Size{1, 1, 1}, {1, 31, 33}, {2, 32, 64}, {3, 5, 97}, {1, 100, 2}}) {
+  for (const Size& size : {Size{1, 1, 1}, {1, 31, 33}, {2, 32, 64}, {3, 5, 97}, {1, 100, 2}}) {
+    const std::int64_t batch = size.batch;
+    const int rows = size.rows, columns = size.columns;
     SCOPED_TRACE(::testing::Message() << batch << " x " << rows << " x " << columns);
     const std::int64_t count = batch * rows * columns;
     const Values in = formula_integers(count, 1, 7, 251);
