@@ -223,7 +223,7 @@ HWY_INLINE V log_of_positive(D d, V x) {
 
 HWY_NOINLINE void sum_bands(const float* magnitudes, const LogMelTables& tables, float* logmel) {
   const FrameLanes d;
-  const float* weight = tables.weights.data();
+  const float* weight = tables.weights;
   for (int band = 0; band < kBands; ++band) {
     const MelBand& mel = tables.bands[band];
     auto sum = hn::Set(d, static_cast<float>(LogMelSpec::kLogOffset));

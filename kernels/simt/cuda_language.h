@@ -18,6 +18,7 @@
 #define __host__
 #define __forceinline__ VGGROOVE_SIMT_INLINE
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(bytes) alignas(bytes)
 // One launch runs at a time, and in it one block, so one copy of a __shared__ array serves all.
 #define __shared__ static

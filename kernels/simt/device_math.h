@@ -140,6 +140,12 @@ inline float rsqrtf(float value) {
 inline double rsqrt(double value) {
   return 1.0 / sqrt(value);
 }
+inline double cospi(double value) {
+  return std::cos(3.14159265358979323846 * value);
+}
+inline double sinpi(double value) {
+  return std::sin(3.14159265358979323846 * value);
+}
 inline void sincospif(float value, float* sine, float* cosine) {
   const double angle = 3.14159265358979323846 * static_cast<double>(value);
   *sine = static_cast<float>(std::sin(angle));

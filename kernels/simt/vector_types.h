@@ -78,6 +78,10 @@ struct dim3 {
 VGGROOVE_SIMT_VECTORS(float, float)
 VGGROOVE_SIMT_VECTORS(int, int)
 VGGROOVE_SIMT_VECTORS(uint, unsigned)
+VGGROOVE_SIMT_VECTOR2(double2, double)
+inline double2 make_double2(double x, double y) {
+  return {x, y};
+}
 
 // Small ones: one register of a GPU or less.
 #define VGGROOVE_SIMT_SMALL_VECTORS(Name, Element)                                          \
