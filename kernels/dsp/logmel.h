@@ -53,28 +53,30 @@ void mel_matrix_ref(double* matrix);
 
 // On a GPU
 // --------
-// A ragged batch of clips is int16 mono PCM at 16 kHz in one buffer; each clip begins at a multiple of
-// kClipAlignmentSamples (a sector of 32 bytes). What its clips hold is told by the first samples of
-// their examples, so clips too short for an example cost nothing.
+// A ragged batch of clips is int16 mono PCM at 16 kHz in one buffer; each clip begins at a multiple
+// of kClipAlignmentSamples (a sector of 32 bytes). What its clips hold is told by the first samples
+// of their examples, so clips too short for an example cost nothing.
 struct ClipSamples {
   std::int64_t first_sample;
   std::int64_t num_samples;
 };
 inline constexpr int kClipAlignmentSamples = 16;
 
-// First sample of every example, clip after clip. Throws Error(kUsage) on a clip that does not begin
-// at a multiple of kClipAlignmentSamples.
+// First sample of every example, clip after clip. Throws Error(kUsage) on a clip that does not
+// begin at a multiple of kClipAlignmentSamples.
 std::vector<std::int64_t> logmel_example_starts(const std::vector<ClipSamples>& clips);
 
-// All versions compute the same, and transform in double precision: in single precision a quiet band
-// next to a full-scale tone holds rounding errors of the tone, and the logarithm makes 7e-4 of them.
+// All versions compute the same, and transform in double precision: in single precision a quiet
+// band next to a full-scale tone holds rounding errors of the tone, and the logarithm makes 7e-4 of
+// them.
 //   logmel          [num_examples, 96, 64] of float or BFloat16
 //   pcm             int16, full scale is [-32768, 32767]; 32-byte aligned
 //   example_starts  [num_examples] multiples of kClipAlignmentSamples, in pcm
 // 0 examples launch nothing.
 
 // v4, what the product uses: one launch.
-//   max_blocks      how many blocks the device runs at a time (kLogmelBlocksPerMultiprocessor each);
+//   max_blocks      how many blocks the device runs at a time (kLogmelBlocksPerMultiprocessor
+//   each);
 //                   more gain nothing, fewer make each of them do more
 // Traffic: per example 30.7 kB of PCM (and 5 % again where tiles of 32 frames overlap), 24.6 kB out
 inline constexpr int kLogmelBlocksPerMultiprocessor = 2;
@@ -98,7 +100,8 @@ void logmel_v2(Stream stream, Out* logmel, const std::int16_t* pcm,
                const std::int64_t* example_starts, std::int64_t num_examples, double* frames,
                SpectrumBin* spectra, const RealTransform& transform);
 
-// v1: the formulas of a textbook, one launch each: window | transform | magnitude | mel | logarithm.
+// v1: the formulas of a textbook, one launch each: window | transform | magnitude | mel |
+// logarithm.
 //   mel_matrix  [257, 64], mel_matrix_ref's rounded to float
 //   magnitudes  [96 num_examples, 257] workspace; frames and spectra as for v2
 void logmel_v1(Stream stream, float* logmel, const std::int16_t* pcm,

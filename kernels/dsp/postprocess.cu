@@ -24,8 +24,8 @@ __global__ void __launch_bounds__(kEmbeddingSize)
   __shared__ double centred[kTileEmbeddings][kEmbeddingSize];
   const int component = static_cast<int>(threadIdx.x);
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kTileEmbeddings;
-  const auto count = static_cast<int>(
-      min(static_cast<std::int64_t>(kTileEmbeddings), num_embeddings - first));
+  const auto count =
+      static_cast<int>(min(static_cast<std::int64_t>(kTileEmbeddings), num_embeddings - first));
   const double mean = means[component];
   for (int i = 0; i < kTileEmbeddings; ++i) {
     centred[i][component] =

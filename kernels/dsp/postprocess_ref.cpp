@@ -15,9 +15,9 @@ void postprocess_ref(double* components, const float* embeddings, const float* e
         const double centred = static_cast<double>(embeddings[i * kEmbeddingSize + j]) - means[j];
         sum += static_cast<double>(eigen_vectors[j * kEmbeddingSize + component]) * centred;
       }
-      components[i * kEmbeddingSize + component] =
-          std::isfinite(sum) ? (std::clamp(sum, -2.0, 2.0) + 2) * 255 / 4
-                             : std::numeric_limits<double>::quiet_NaN();
+      components[i * kEmbeddingSize + component] = std::isfinite(sum)
+                                                       ? (std::clamp(sum, -2.0, 2.0) + 2) * 255 / 4
+                                                       : std::numeric_limits<double>::quiet_NaN();
     }
   }
 }

@@ -48,14 +48,17 @@ __device__ __forceinline__ Out sample_of(float value) {
   }
 }
 
-// What it does: output n = the sum over taps of coefficients[tap, n % up] * mono input, see the header.
-// Owns:    block = blockDim.x * kOutputs outputs of clip blockIdx.y; thread = kOutputs of them,
+// What it does: output n = the sum over taps of coefficients[tap, n % up] * mono input, see the
+// header. Owns:    block = blockDim.x * kOutputs outputs of clip blockIdx.y; thread = kOutputs of
+// them,
 //          blockDim.x apart
 // Traffic: read sizeof(In) * channels a frame of the tile and of taps - 1 frames before it; written
 //          sizeof(Out) an output. Coefficients come from the cache, 4 * taps bytes a thread
-// Needs:   dynamic shared memory for the tile's frames as float; kOutputs > 1: blockDim.x a multiple
+// Needs:   dynamic shared memory for the tile's frames as float; kOutputs > 1: blockDim.x a
+// multiple
 //          of up; (outputs of a block) * down < 2^31
-// Bound:   shared memory: an output's frames lie down / up apart from the next one's, so a warp reads
+// Bound:   shared memory: an output's frames lie down / up apart from the next one's, so a warp
+// reads
 //          from 32 banks up to down / up times. 44.1 kHz: 2 to 3 passes a tap and output
 template <class Out, class In, int kOutputs>
 __global__ void __launch_bounds__(kMaxThreads)
@@ -134,7 +137,7 @@ void resample(Stream stream, Out* output, const In* input, const ResampleClip* c
                num_channels);
 }
 
-#define VGGROOVE_INSTANTIATE(Out, In)                                                      \
+#define VGGROOVE_INSTANTIATE(Out, In)                                                          \
   template void resample(Stream, Out*, const In*, const ResampleClip*, int, std::int64_t, int, \
                          const ResampleFilter&, const float*)
 VGGROOVE_INSTANTIATE(float, float);

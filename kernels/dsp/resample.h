@@ -17,7 +17,7 @@ struct ResampleClip {
 
 // Samples that a clip gives: as long as it, rounded up.
 VGGROOVE_HOST_DEVICE constexpr std::int64_t num_resampled(std::int64_t num_input_frames, int up,
-                                                         int down) {
+                                                          int down) {
   return (num_input_frames * up + down - 1) / down;
 }
 

@@ -43,16 +43,16 @@ double resample_impulse(double offset, int input_rate_hz, int output_rate_hz, in
   const double scale = cutoff(input_rate_hz, output_rate_hz);
   const double angle = std::numbers::pi * scale * offset;
   const double sinc = offset == 0 ? 1 : std::sin(angle) / angle;
-  const double window = std::cyl_bessel_i(0.0, kBeta * std::sqrt(1 - place * place)) /
-                        std::cyl_bessel_i(0.0, kBeta);
+  const double window =
+      std::cyl_bessel_i(0.0, kBeta * std::sqrt(1 - place * place)) / std::cyl_bessel_i(0.0, kBeta);
   return scale * sinc * window;
 }
 
 ResampleFilter make_resample_filter(int input_rate_hz, int output_rate_hz) {
   const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorClass::kUnsupported,
-                "resampling from " + std::to_string(input_rate_hz) + " Hz to " +
-                    std::to_string(output_rate_hz) + " Hz: " + why);
+    throw Error(ErrorClass::kUnsupported, "resampling from " + std::to_string(input_rate_hz) +
+                                              " Hz to " + std::to_string(output_rate_hz) +
+                                              " Hz: " + why);
   };
   if (input_rate_hz <= 0 || output_rate_hz <= 0) {
     refuse("rates must be positive");
@@ -71,8 +71,8 @@ ResampleFilter make_resample_filter(int input_rate_hz, int output_rate_hz) {
     const double fraction = static_cast<double>(numerator % filter.up) / filter.up;
     for (int tap = 0; tap < filter.taps; ++tap) {
       const double offset = fraction + filter.taps / 2 - 1 - tap;
-      filter.coefficients[static_cast<std::size_t>(tap) * filter.up + n] = static_cast<float>(
-          resample_impulse(offset, input_rate_hz, output_rate_hz, filter.taps));
+      filter.coefficients[static_cast<std::size_t>(tap) * filter.up + n] =
+          static_cast<float>(resample_impulse(offset, input_rate_hz, output_rate_hz, filter.taps));
     }
   }
   return filter;

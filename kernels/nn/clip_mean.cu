@@ -14,7 +14,7 @@ constexpr int kRowLanes = 8;
 // Traffic: read 4 bytes a value, written 4 a mean
 // Needs:   block (32, 8)
 // Bound:   the memory's peak for long clips; a clip of 30 s has 31 rows and is bound by latency
-__global__ void __launch_bounds__(kColumnLanes * kRowLanes)
+__global__ void __launch_bounds__(kColumnLanes* kRowLanes)
     clip_mean_kernel(float* __restrict__ means, const float* __restrict__ rows,
                      const std::int64_t* __restrict__ offsets, int width) {
   __shared__ float lane_sums[kRowLanes][kColumnLanes];

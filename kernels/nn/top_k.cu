@@ -12,8 +12,8 @@ namespace {
 constexpr int kWarps = 4;
 constexpr unsigned kAllLanes = 0xffffffff;
 
-// A number that grows with the value, and among equal values with a falling index: the largest key is
-// the next of the result. NaN: below -infinity. -0 equals +0. Never 0, which stands for "taken".
+// A number that grows with the value, and among equal values with a falling index: the largest key
+// is the next of the result. NaN: below -infinity. -0 equals +0. Never 0, which stands for "taken".
 __device__ __forceinline__ unsigned long long key_of(float value, int index) {
   const unsigned bits = __float_as_uint(value + 0.0F);
   unsigned ascending = (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
@@ -61,16 +61,16 @@ __global__ void __launch_bounds__(kWarps * 32)
 void top_k(Stream stream, float* values, std::int32_t* indices, const float* rows,
            std::int64_t num_rows, int width, int k) {
   if (k < 1 || k > width || width > kMaxTopKWidth) {
-    throw Error(ErrorClass::kUsage, "top-k: " + std::to_string(k) + " of " +
-                                        std::to_string(width) + " values; from 1 to all of at most " +
+    throw Error(ErrorClass::kUsage, "top-k: " + std::to_string(k) + " of " + std::to_string(width) +
+                                        " values; from 1 to all of at most " +
                                         std::to_string(kMaxTopKWidth));
   }
   if (num_rows == 0) {
     return;
   }
   simt::launch(top_k_kernel, static_cast<unsigned>((num_rows + kWarps - 1) / kWarps), kWarps * 32,
-               kWarps * static_cast<std::size_t>(width) * sizeof(unsigned long long), stream, values,
-               indices, rows, num_rows, width, k);
+               kWarps * static_cast<std::size_t>(width) * sizeof(unsigned long long), stream,
+               values, indices, rows, num_rows, width, k);
 }
 
 }  // namespace vggroove

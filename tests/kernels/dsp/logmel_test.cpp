@@ -62,7 +62,8 @@ std::vector<std::int16_t> sampled(std::int64_t num_samples,
 
 std::vector<std::int16_t> noise(std::int64_t num_samples, double amplitude, unsigned seed) {
   std::mt19937 random(seed);
-  return sampled(num_samples, [&](double) { return amplitude * (static_cast<double>(random()) * 0x1p-31 - 1); });
+  return sampled(num_samples,
+                 [&](double) { return amplitude * (static_cast<double>(random()) * 0x1p-31 - 1); });
 }
 
 std::int64_t samples_of(std::int64_t num_frames) {
@@ -83,14 +84,16 @@ Batch hard_signals() {
   batch.append(noise(kSamples, 20, 3));  // clipped
   batch.append(std::vector<std::int16_t>(kSamples, 0));
   batch.append(std::vector<std::int16_t>(kSamples, -32768));
-  batch.append(sampled(kSamples, [](double t) { return std::sin(2 * std::numbers::pi * 4000 * t * t); }));
+  batch.append(
+      sampled(kSamples, [](double t) { return std::sin(2 * std::numbers::pi * 4000 * t * t); }));
   batch.append(sampled(kSamples, [](double t) { return 0.5 * sine(7900 * t / 2, t); }));
   for (const double hz : {100.0, 1000.0, 1003.0, 5000.3, 7000.0}) {
     batch.append(sampled(kSamples, [=](double t) { return sine(hz, t); }));
   }
-  batch.append(sampled(kSamples, [](double t) { return 2 * sine(1003, t); }));   // clipped
-  batch.append(sampled(kSamples, [](double t) { return 20 * sine(440, t); }));   // nearly square
-  batch.append(sampled(kSamples, [](double t) { return std::cos(2 * std::numbers::pi * 8000 * t); }));
+  batch.append(sampled(kSamples, [](double t) { return 2 * sine(1003, t); }));  // clipped
+  batch.append(sampled(kSamples, [](double t) { return 20 * sine(440, t); }));  // nearly square
+  batch.append(
+      sampled(kSamples, [](double t) { return std::cos(2 * std::numbers::pi * 8000 * t); }));
   batch.append(sampled(kSamples, [](double t) { return t == 0.5 ? 1.0 : 0.0; }));
   return batch;
 }
@@ -239,7 +242,8 @@ TEST(LogMelV4, rounds_once_to_bf16) {
 
 TEST(LogMelV1AndV2, match_the_definition_and_v4) {
   Batch batch;
-  batch.append(sampled(LogMelSpec::kFirstExampleSamples + 100, [](double t) { return sine(3000 * t, t); }));
+  batch.append(
+      sampled(LogMelSpec::kFirstExampleSamples + 100, [](double t) { return sine(3000 * t, t); }));
   batch.append(noise(300, 1, 5));
   batch.append(noise(LogMelSpec::kFirstExampleSamples, 0.01, 6));
   const auto expected = reference_of(batch);
@@ -267,8 +271,9 @@ TEST(LogMel, of_no_examples_launches_nothing) {
 TEST(LogMel, examples_of_a_clip_lie_96_hops_apart) {
   const std::vector<std::int64_t> expected{32, 32 + 15360};
   EXPECT_EQ(logmel_example_starts({{0, 15599}, {32, 30960}}), expected);
-  testing::expect_error(ErrorClass::kUsage, "begins at sample 8,",
-                        [] { logmel_example_starts({{8, 20000}}); });
+  testing::expect_error(ErrorClass::kUsage, "begins at sample 8,", [] {
+    logmel_example_starts({{8, 20000}});
+  });
 }
 
 // The figures that the kernel promises in its header.
@@ -292,9 +297,9 @@ TEST(LogMelV4, moves_little_more_than_it_must_and_has_no_bank_conflicts) {
   EXPECT_EQ(total.shared_write.transactions, total.shared_write.ideal_transactions);
   for (const auto& line : report.lines) {
     const auto& counts = line.counts;
-    const auto conflicts =
-        counts.shared_read.transactions - counts.shared_read.ideal_transactions +
-        counts.shared_write.transactions - counts.shared_write.ideal_transactions;
+    const auto conflicts = counts.shared_read.transactions - counts.shared_read.ideal_transactions +
+                           counts.shared_write.transactions -
+                           counts.shared_write.ideal_transactions;
     EXPECT_EQ(conflicts, 0u) << "bank conflicts at " << line.place;
   }
 }

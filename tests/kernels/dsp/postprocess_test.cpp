@@ -65,7 +65,8 @@ TEST(Postprocess, truncates_exact_values_and_clips) {
   for (int i = 0; i < 3 * kEmbeddingSize; ++i) {  // from -3 to 3 in steps of 2^-6
     const float component = static_cast<float>(i - 3 * kEmbeddingSize / 2) / 64;
     embeddings.push_back((component + 1) / 2);
-    expected.push_back(static_cast<std::uint8_t>((std::clamp(component, -2.0F, 2.0F) + 2) * 63.75F));
+    expected.push_back(
+        static_cast<std::uint8_t>((std::clamp(component, -2.0F, 2.0F) + 2) * 63.75F));
   }
   EXPECT_EQ(expected.front(), 0);
   EXPECT_EQ(expected.back(), 255);
@@ -82,8 +83,8 @@ TEST(Postprocess, matches_the_reference_in_any_order_of_threads) {
     std::vector<double> exact(embeddings.size());
     postprocess_ref(exact.data(), embeddings.data(), parameters.eigen_vectors.data(),
                     parameters.means.data(), num_embeddings);
-    // From the sum on in fp32: roundings of 2^-23 (a sum of up to 2 and one of up to 4), 63.75 times,
-    // and of a result of up to 255, 2^-17.
+    // From the sum on in fp32: roundings of 2^-23 (a sum of up to 2 and one of up to 4), 63.75
+    // times, and of a result of up to 255, 2^-17.
     constexpr double kTolerance = 63.75 * 0x1p-21 + 0x1p-17;
     for (const auto order : kOrders) {
       const simt::ThreadOrder in_this_order(order, 5);

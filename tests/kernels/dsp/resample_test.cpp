@@ -61,9 +61,9 @@ std::vector<double> resampled(const Batch& batch, int num_channels, const Resamp
   std::copy(filter.coefficients.begin(), filter.coefficients.end(),
             coefficients.as<float>().begin());
   GuardedBuffer output(batch.num_outputs * sizeof(Out));
-  resample(nullptr, output.as<Out>().data(), input.as<In>().data(),
-           clips.as<ResampleClip>().data(), static_cast<int>(batch.clips.size()), batch.max_outputs,
-           num_channels, filter, coefficients.as<float>().data());
+  resample(nullptr, output.as<Out>().data(), input.as<In>().data(), clips.as<ResampleClip>().data(),
+           static_cast<int>(batch.clips.size()), batch.max_outputs, num_channels, filter,
+           coefficients.as<float>().data());
   const auto values = output.as<Out>();
   return {values.begin(), values.end()};
 }
@@ -103,9 +103,9 @@ TEST(Resample, matches_the_definition_at_every_usual_rate) {
     const auto filter = make_resample_filter(rate_hz, kOutputRateHz);
     const int frames = rate_hz / 160;  // 10 ms
     const Batch batch = noise_batch({frames, 0, 1, frames / 3}, 1, filter);
-    expect_within(error_of(resampled<float, float>(batch, 1, filter),
-                           reference_of(batch, 1, rate_hz)),
-                  tolerance_of(filter), "samples");
+    expect_within(
+        error_of(resampled<float, float>(batch, 1, filter), reference_of(batch, 1, rate_hz)),
+        tolerance_of(filter), "samples");
   }
 }
 
@@ -118,8 +118,7 @@ TEST(Resample, takes_the_mean_of_any_number_of_channels_in_any_order_of_threads)
     // The mean adds a rounding a channel.
     const double tolerance = tolerance_of(filter) * (1.0 + num_channels / 100.0);
     std::vector<double> first;
-    for (const auto order :
-         {simt::Order::kForward, simt::Order::kReverse, simt::Order::kRandom}) {
+    for (const auto order : {simt::Order::kForward, simt::Order::kReverse, simt::Order::kRandom}) {
       const simt::ThreadOrder in_this_order(order, 3);
       const auto actual = resampled<float, std::int16_t>(batch, num_channels, filter);
       expect_within(error_of(actual, expected), tolerance, "samples");
@@ -164,9 +163,9 @@ double response_db(const ResampleFilter& filter, int input_rate_hz, double hz) {
     const double fraction = static_cast<double>(numerator % filter.up) / filter.up;
     for (int tap = 0; tap < filter.taps; ++tap) {
       const double offset = fraction - tap;
-      sum += static_cast<double>(
-                 filter.coefficients[static_cast<std::size_t>(tap) * filter.up + n]) *
-             std::polar(1.0, -2 * std::numbers::pi * hz / input_rate_hz * offset);
+      sum +=
+          static_cast<double>(filter.coefficients[static_cast<std::size_t>(tap) * filter.up + n]) *
+          std::polar(1.0, -2 * std::numbers::pi * hz / input_rate_hz * offset);
     }
   }
   return 20 * std::log10(std::abs(sum) / filter.up);
@@ -180,18 +179,20 @@ TEST(ResampleFilter, passes_15_16_of_the_band_and_stops_from_17_16) {
     const double highest_hz = static_cast<double>(rate_hz) * filter.up / 2;
     double ripple_db = 0, stop_db = -1000;
     for (int i = 0; i <= 40; ++i) {
-      ripple_db = std::max(ripple_db, std::abs(response_db(filter, rate_hz, nyquist_hz * 15 / 16 * i / 40)));
+      ripple_db = std::max(ripple_db,
+                           std::abs(response_db(filter, rate_hz, nyquist_hz * 15 / 16 * i / 40)));
     }
     const double stop_hz = nyquist_hz * 17 / 16;
     for (int i = 0; i <= 80; ++i) {  // close to the edge, then far
-      const double hz = stop_hz + (i <= 40 ? nyquist_hz / 4 * i / 40
-                                           : (highest_hz - stop_hz) * (i - 40) / 40);
+      const double hz =
+          stop_hz + (i <= 40 ? nyquist_hz / 4 * i / 40 : (highest_hz - stop_hz) * (i - 40) / 40);
       stop_db = std::max(stop_db, response_db(filter, rate_hz, hz));
     }
     expect_within(ripple_db, 1e-4, "ripple of the passband in dB");
     EXPECT_LE(stop_db, -100);
     EXPECT_GE(stop_db, -130) << "not measured at all?";
-    ::testing::Test::RecordProperty("ripple_db_" + std::to_string(rate_hz), std::to_string(ripple_db));
+    ::testing::Test::RecordProperty("ripple_db_" + std::to_string(rate_hz),
+                                    std::to_string(ripple_db));
     ::testing::Test::RecordProperty("stop_db_" + std::to_string(rate_hz), std::to_string(stop_db));
   }
 }

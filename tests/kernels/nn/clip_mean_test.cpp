@@ -71,8 +71,8 @@ TEST(ClipMean, matches_the_reference_in_any_order_of_threads) {
     return static_cast<double>(static_cast<float>(random()) * 0x1p-32F);  // probabilities
   });
   const auto expected = reference_of(clips);
-  // A lane sums an eighth of the rows, one lane the eight sums, and the quotient rounds: each 2^-24 of
-  // at most the sum of all, which the division makes 1.
+  // A lane sums an eighth of the rows, one lane the eight sums, and the quotient rounds: each 2^-24
+  // of at most the sum of all, which the division makes 1.
   constexpr double kTolerance = (1000 / 8 + 8 + 1) * 0x1p-24;
   std::vector<double> first;
   for (const auto order : {simt::Order::kForward, simt::Order::kReverse, simt::Order::kRandom}) {
