@@ -84,6 +84,24 @@ template <class Out>
 void logmel(Stream stream, Out* logmel, const std::int16_t* pcm, const std::int64_t* example_starts,
             std::int64_t num_examples, int max_blocks);
 
+// v3: a library's transform that loads windowed PCM and stores magnitudes itself
+// (logmel_callbacks.cuh), then mel and logarithm. Traffic: per frame 0.3 kB of PCM, 1 kB written
+// and read, 0.25 kB out
+//   magnitudes  [96 num_examples, 257] workspace, where info's points to
+//   transform   runs it over num_frames frames, with a LogMelCallerInfo as the callbacks'
+//   caller_info
+struct LogMelCallerInfo {  // all pointers on the device, and the struct too
+  const std::int16_t* pcm;
+  const std::int64_t* example_starts;
+  const double* window;  // [400], logmel_window()
+  float* magnitudes;
+};
+std::vector<double> logmel_window();  // scaled by 1 / 32768
+using CallbackTransform = std::function<void(Stream stream, std::int64_t num_frames)>;
+template <class Out>
+void logmel_v3(Stream stream, Out* logmel, const float* magnitudes, std::int64_t num_examples,
+               const CallbackTransform& transform);
+
 // v1 and v2 leave the transform to a library: spectra [n, 257] = the real FFT of frames [n, 512].
 struct SpectrumBin {
   double re, im;

@@ -11,6 +11,7 @@
 
 #include "kernels/common/bfloat16.h"
 #include "kernels/simt/report.h"
+#include "tests/kernels/dsp/direct_transform.h"
 #include "tests/support/compare.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/guarded_buffer.h"
@@ -18,6 +19,7 @@
 namespace vggroove {
 namespace {
 
+using testing::direct_transform;
 using testing::expect_within;
 using testing::GuardedBuffer;
 
@@ -111,26 +113,6 @@ std::vector<double> reference_of(const Batch& batch) {
     logmel.insert(logmel.end(), frames.begin(), frames.end());
   }
   return logmel;
-}
-
-// What a library does for v1 and v2: here by the definition of the transform.
-void direct_transform(Stream /*stream*/, SpectrumBin* spectra, const double* frames,
-                      std::int64_t num_frames) {
-  std::vector<double> cosine(kFftSize), sines(kFftSize);
-  for (int i = 0; i < kFftSize; ++i) {
-    cosine[i] = std::cos(2 * std::numbers::pi * i / kFftSize);
-    sines[i] = std::sin(2 * std::numbers::pi * i / kFftSize);
-  }
-  for (std::int64_t frame = 0; frame < num_frames; ++frame) {
-    for (int bin = 0; bin < kBins; ++bin) {
-      SpectrumBin sum{0, 0};
-      for (int i = 0; i < kFftSize; ++i) {
-        sum.re += frames[frame * kFftSize + i] * cosine[i * bin % kFftSize];
-        sum.im -= frames[frame * kFftSize + i] * sines[i * bin % kFftSize];
-      }
-      spectra[frame * kBins + bin] = sum;
-    }
-  }
 }
 
 // Device buffers of a batch, each between sentinels; outputs start as NaN.
