@@ -36,7 +36,8 @@ int num_taps(int input_rate_hz, int output_rate_hz) {
 }  // namespace
 
 double resample_impulse(double offset, int input_rate_hz, int output_rate_hz, int taps) {
-  const double place = offset / (taps / 2);  // -1 to 1 within the window
+  const int half = taps / 2;
+  const double place = offset / half;  // -1 to 1 within the window
   if (std::abs(place) > 1) {
     return 0;
   }
@@ -66,11 +67,12 @@ ResampleFilter make_resample_filter(int input_rate_hz, int output_rate_hz) {
     refuse("the two rates have too small a common divisor; resample on the host");
   }
   filter.coefficients.resize(static_cast<std::size_t>(filter.up) * filter.taps);
+  const int half = filter.taps / 2;
   for (int n = 0; n < filter.up; ++n) {
     const auto numerator = static_cast<std::int64_t>(n) * filter.down;
     const double fraction = static_cast<double>(numerator % filter.up) / filter.up;
     for (int tap = 0; tap < filter.taps; ++tap) {
-      const double offset = fraction + filter.taps / 2 - 1 - tap;
+      const double offset = fraction + half - 1 - tap;
       filter.coefficients[static_cast<std::size_t>(tap) * filter.up + n] =
           static_cast<float>(resample_impulse(offset, input_rate_hz, output_rate_hz, filter.taps));
     }

@@ -9,6 +9,7 @@
 
 #include "kernels/simt/report.h"
 #include "tests/support/guarded_buffer.h"
+#include "tests/support/kernel_traffic.h"
 
 namespace vggroove {
 namespace {
@@ -110,6 +111,16 @@ TEST(Postprocess, counts_what_is_not_finite) {
   EXPECT_EQ(result.num_broken, 2 * kEmbeddingSize);
   EXPECT_EQ(result.quantized[3 * kEmbeddingSize + 100], 0);
   EXPECT_GT(result.quantized[4 * kEmbeddingSize + 100], 100);
+}
+
+TEST(Postprocess, wastes_no_sector_and_no_bank) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  quantized(normal(33 * kEmbeddingSize, 1, 6),
+            {normal(kEmbeddingSize * kEmbeddingSize, 1, 7), std::vector<float>(kEmbeddingSize)});
+  const auto total = simt::last_launch().total;
+  EXPECT_EQ(total.global_read.transactions, total.global_read.ideal_transactions);
+  EXPECT_EQ(total.global_write.transactions, total.global_write.ideal_transactions);
+  testing::expect_no_bank_conflicts();
 }
 
 TEST(Postprocess, of_nothing_is_nothing) {

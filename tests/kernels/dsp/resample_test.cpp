@@ -7,12 +7,14 @@
 #include <numbers>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/simt/report.h"
 #include "tests/support/compare.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/guarded_buffer.h"
+#include "tests/support/kernel_traffic.h"
 
 namespace vggroove {
 namespace {
@@ -153,6 +155,19 @@ TEST(Resample, leaves_samples_of_the_same_rate_alone) {
   const Batch batch = noise_batch({97, 200}, 1, filter);
   const auto actual = resampled<float, std::int16_t>(batch, 1, filter);
   EXPECT_EQ(actual, batch.input);
+}
+
+TEST(Resample, has_few_bank_conflicts) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  for (const auto& [rate_hz, passes] : {std::pair{48000, 1.0}, {44100, 2.0}}) {
+    SCOPED_TRACE(std::to_string(rate_hz) + " Hz");
+    const auto filter = make_resample_filter(rate_hz, kOutputRateHz);
+    resampled<std::int16_t, std::int16_t>(noise_batch({rate_hz / 20}, 1, filter), 1, filter);
+    const auto reads = simt::last_launch().total.shared_read;
+    EXPECT_GT(reads.transactions, 1000u);
+    EXPECT_LE(static_cast<double>(reads.transactions),
+              passes * static_cast<double>(reads.ideal_transactions));
+  }
 }
 
 // The response of the filter as its table says it, at a frequency in Hz.

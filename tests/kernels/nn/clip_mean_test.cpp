@@ -9,6 +9,7 @@
 #include "kernels/simt/report.h"
 #include "tests/support/compare.h"
 #include "tests/support/guarded_buffer.h"
+#include "tests/support/kernel_traffic.h"
 
 namespace vggroove {
 namespace {
@@ -84,6 +85,15 @@ TEST(ClipMean, matches_the_reference_in_any_order_of_threads) {
     first = first.empty() ? actual : first;
     EXPECT_EQ(actual, first);
   }
+}
+
+TEST(ClipMean, wastes_no_sector_and_no_bank) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  means_of(clips_of({31, 0, 97}, 128, [] { return 1.0; }));
+  const auto total = simt::last_launch().total;
+  EXPECT_EQ(total.global_read.transactions, total.global_read.ideal_transactions);
+  EXPECT_EQ(total.global_write.transactions, total.global_write.ideal_transactions);
+  testing::expect_no_bank_conflicts();
 }
 
 TEST(ClipMean, of_no_clips_is_nothing) {

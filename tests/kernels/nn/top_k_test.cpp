@@ -10,6 +10,7 @@
 #include "kernels/simt/report.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/guarded_buffer.h"
+#include "tests/support/kernel_traffic.h"
 
 namespace vggroove {
 namespace {
@@ -67,6 +68,13 @@ TEST(TopK, puts_NaN_last_and_knows_no_negative_zero) {
   const std::vector<float> row{kNan, -kInfinity, -0.0F, 0.0F, kInfinity, -kNan, -1, 1e-40F};
   EXPECT_EQ(top_of(row, 8, 8).indices, (std::vector<std::int32_t>{4, 7, 2, 3, 6, 1, 0, 5}));
   expect_matches_reference(row, 8, 8);
+}
+
+TEST(TopK, has_no_bank_conflicts) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  top_of(std::vector<float>(5 * 527, 0.5F), 527, 3);
+  EXPECT_GT(simt::last_launch().total.shared_read.transactions, 100u);
+  testing::expect_no_bank_conflicts();
 }
 
 TEST(TopK, refuses_what_makes_no_sense) {
