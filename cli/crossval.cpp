@@ -23,6 +23,7 @@
 #include "plot/png_file.h"
 #include "train/cross_validation.h"
 #include "train/head_model.h"
+#include "train/identical_clips.h"
 
 namespace vggroove::cli {
 
@@ -80,6 +81,27 @@ Run run_folds(const FeatureSet& features, CrossValidationOptions validation, boo
         fmt::format("folds by {}: {} of {} done", run.folds_by, folds_done, validation.num_folds));
   });
   return run;
+}
+
+// Duplicates on both sides of a fold are learned and tested, which flatters.
+void warn_of_duplicates(const std::string& data, const FeatureSet& features,
+                        const std::vector<Run>& runs) {
+  const std::vector<std::vector<std::size_t>> sets = identical_clips(features);
+  for (const Run& run : runs) {
+    std::vector<int> fold_of_clip(features.clips.size());
+    for (std::size_t fold = 0; fold < run.report.folds.size(); ++fold) {
+      for (const std::size_t clip : run.report.folds[fold].test_clips) {
+        fold_of_clip[clip] = static_cast<int>(fold);
+      }
+    }
+    if (const std::size_t count = num_clips_apart(sets, fold_of_clip); count > 0) {
+      fmt::print(stderr,
+                 "vggroove: {}: folds by {} tear duplicates apart: {} clips have a copy in another "
+                 "fold, which flatters the score (`vggroove check DATA --groups F.csv` joins "
+                 "them)\n",
+                 data, run.folds_by, count);
+    }
+  }
 }
 
 std::string percent(double share) {
@@ -205,6 +227,7 @@ int crossval(const CrossvalOptions& options) {
   for (const bool grouped : grouped_runs) {
     runs.push_back(run_folds(features, options.validation, grouped));
   }
+  warn_of_duplicates(options.data.data, features, runs);
   if (!options.json_to_stdout()) {
     print_runs(options, features, runs);
   }

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   add_evaluate(app, action);
   add_train(app, action);
   add_crossval(app, action);
+  add_check(app, action);
   add_weights(app, action);
   add_logmel(app, action);
   add_info(app, action);

@@ -13,6 +13,7 @@ enum ExitCode : int { kAllGood = 0, kFailed = 1, kUsageError = 2, kSomeFilesFail
 using Action = std::function<int()>;
 
 // Each adds its subcommand and sets `action` from the subcommand's callback. One file per verb.
+void add_check(CLI::App& app, Action& action);
 void add_classify(CLI::App& app, Action& action);
 void add_crossval(CLI::App& app, Action& action);
 void add_embed(CLI::App& app, Action& action);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "frontend/audio/audio_file.h"
@@ -39,8 +40,11 @@ void check_range(const AudioInfo& info, const std::filesystem::path& path) {
 }  // namespace
 
 struct AudioReader::Impl {
-  explicit Impl(const std::filesystem::path& path) : file(path), decoder(open_decoder(file)) {
+  Impl(const std::filesystem::path& path, FrameTap tap) : file(path), decoder(open_decoder(file)) {
     check_range(decoder->info(), path);
+    if (tap) {
+      decoder->observe(std::move(tap));
+    }
     if (decoder->info().sample_rate_hz != kOutputRateHz) {
       resampler.emplace(decoder->info().sample_rate_hz, kOutputRateHz);
     }
@@ -82,7 +86,8 @@ struct AudioReader::Impl {
   bool ended = false;                  // decoder and resampler have given everything
 };
 
-AudioReader::AudioReader(const std::filesystem::path& path) : impl_(new Impl(path)) {}
+AudioReader::AudioReader(const std::filesystem::path& path, FrameTap tap)
+    : impl_(new Impl(path, std::move(tap))) {}
 AudioReader::AudioReader(AudioReader&&) noexcept = default;
 AudioReader& AudioReader::operator=(AudioReader&&) noexcept = default;
 AudioReader::~AudioReader() = default;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,10 @@ struct AudioInfo {
   int num_channels = 0;
   std::string format;  // "WAV", "FLAC", "Ogg Vorbis", "Opus", "MP3", "AIFF", ...
 };
+
+// Sees the decoded frames, [frames, num_channels] interleaved at the file's own rate, just before
+// the mean of their channels is taken.
+using FrameTap = std::function<void(std::span<const float> interleaved, int num_channels)>;
 
 // Streams an audio file as mono fp32 samples at 16 kHz: decode, mean over the channels, resample
 // (soxr HQ). Memory does not grow with the length of the file. The content decides what is
@@ -35,7 +40,9 @@ struct AudioInfo {
 class AudioReader {
  public:
   // Opens the file and reads its header; the errors of the samples come from read().
-  explicit AudioReader(const std::filesystem::path& path);
+  // `tap` sees every frame that read() goes over (Opus then decodes its channels apart, which takes
+  // twice as long and may change the last bit of a sample).
+  explicit AudioReader(const std::filesystem::path& path, FrameTap tap = {});
   AudioReader(AudioReader&&) noexcept;
   AudioReader& operator=(AudioReader&&) noexcept;
   ~AudioReader();

@@ -38,6 +38,13 @@ std::span<const float> Decoder::next() {
   return mono;
 }
 
+void Decoder::mix(std::span<const float> interleaved, int num_channels, float* mono) const {
+  if (tap_ && !interleaved.empty()) {
+    tap_(interleaved, num_channels);
+  }
+  channel_mean(interleaved, num_channels, mono);
+}
+
 double Decoder::decoded_seconds() const {
   return static_cast<double>(decoded_samples_) / info_.sample_rate_hz;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "frontend/audio/audio_file.h"
@@ -25,10 +26,16 @@ class Decoder {
 
   double decoded_seconds() const;
 
+  // Before the first next(): `tap` sees the frames before their mean is taken.
+  virtual void observe(FrameTap tap) { tap_ = std::move(tap); }
+
  protected:
   explicit Decoder(const AudioFile& file) : file_(&file) {}
 
   virtual std::span<const float> decode() = 0;
+
+  // channel_mean(), and shows the frames to the tap.
+  void mix(std::span<const float> interleaved, int num_channels, float* mono) const;
 
   // Throw Error of `error_class`, or kCorrupt with the second where decoding stopped; with the
   // decoder library's `words`. Both throw kIo instead where reading the file had failed.
@@ -40,6 +47,7 @@ class Decoder {
  private:
   const AudioFile* file_;
   std::size_t decoded_samples_ = 0;
+  FrameTap tap_;
 };
 
 // Sees from the file's content which decoder it needs. Throws Error kUnsupported or kCorrupt.

@@ -77,7 +77,7 @@ std::span<const float> MpegDecoder::decode() {
                     interleaved_.size() * sizeof(float), &filled_bytes);
     const std::span filled = std::span(interleaved_).first(filled_bytes / sizeof(float));
     const std::size_t frames = filled.size() / static_cast<std::size_t>(num_channels_);
-    channel_mean(filled, num_channels_, mono_.data());
+    mix(filled, num_channels_, mono_.data());
     if (status == MPG123_NEW_FORMAT) {
       take_format();
     } else if (status != MPG123_OK && status != MPG123_DONE) {

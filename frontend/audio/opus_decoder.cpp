@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace vggroove {
 namespace {
@@ -112,6 +113,11 @@ OggOpusDecoder::OggOpusDecoder(AudioFile& file) : Decoder(file), handle_(new Han
 
 OggOpusDecoder::~OggOpusDecoder() = default;
 
+void OggOpusDecoder::observe(FrameTap tap) {
+  op_set_decode_callback(handle_->opusfile, nullptr, nullptr);  // ours gives the mean only
+  Decoder::observe(std::move(tap));
+}
+
 std::span<const float> OggOpusDecoder::decode() {
   std::size_t filled = 0;
   while (filled < kChunkSamples) {
@@ -129,8 +135,8 @@ std::span<const float> OggOpusDecoder::decode() {
     }
     const int channels = op_channel_count(handle_->opusfile, link);
     const auto num_samples = static_cast<std::size_t>(count);
-    channel_mean(std::span(interleaved_).first(num_samples * static_cast<std::size_t>(channels)),
-                 channels, mono_.data() + filled);
+    mix(std::span(interleaved_).first(num_samples * static_cast<std::size_t>(channels)), channels,
+        mono_.data() + filled);
     filled += num_samples;
   }
   return std::span(mono_).first(filled);

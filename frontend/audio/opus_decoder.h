@@ -13,6 +13,8 @@ class OggOpusDecoder final : public Decoder {
   explicit OggOpusDecoder(AudioFile& file);
   ~OggOpusDecoder() override;
 
+  void observe(FrameTap tap) override;
+
  private:
   std::span<const float> decode() override;
 

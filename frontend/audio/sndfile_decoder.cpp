@@ -132,8 +132,7 @@ std::span<const float> SndfileDecoder::decode() {
       failure_ = words_of(handle_->sndfile);
     }
     if (frames > 0) {
-      channel_mean(
-          std::span(interleaved_).first(frames * static_cast<std::size_t>(info_.num_channels)),
+      mix(std::span(interleaved_).first(frames * static_cast<std::size_t>(info_.num_channels)),
           info_.num_channels, mono_.data());
       return std::span(mono_).first(frames);
     }
