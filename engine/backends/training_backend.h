@@ -1,0 +1,181 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "engine/heads/dense_layer.h"
+
+namespace vggroove {
+
+// Owns memory of a device. Only the backend that gave it may look inside; others hand pointers into
+// it back to that backend. The backend must outlive it.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(void* data, std::size_t bytes, std::function<void()> release)
+      : data_(data), bytes_(bytes), release_(std::move(release)) {}
+  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(release_, other.release_);
+    return *this;
+  }
+  ~DeviceMemory() {
+    if (release_) {
+      release_();
+    }
+  }
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::function<void()> release_;
+};
+
+// Whether a gradient replaces what is there or is added to it (gradient accumulation).
+enum class GradientMode { kOverwrite, kAccumulate };
+
+// n images, NHWC; 3x3 taps, stride 1, zeros around the image.
+struct Conv3x3Shape {
+  std::size_t n = 0, height = 0, width = 0;
+  std::size_t in_channels = 0, out_channels = 0;
+
+  std::size_t input_count() const { return n * height * width * in_channels; }
+  std::size_t output_count() const { return n * height * width * out_channels; }
+  std::size_t weights_count() const { return 9 * in_channels * out_channels; }
+};
+
+// n images of even height and width (before pooling), NHWC.
+struct Pool2x2Shape {
+  std::size_t n = 0, height = 0, width = 0, channels = 0;
+
+  std::size_t input_count() const { return n * height * width * channels; }
+  std::size_t output_count() const { return input_count() / 4; }
+};
+
+// One step of AdamW (Loshchilov and Hutter 2019), the arithmetic of torch.optim.AdamW:
+//   p *= 1 - lr * weight_decay;  m += (1 - beta1) (g - m);  v += (1 - beta2) (g^2 - v)
+//   p -= lr / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon)
+struct AdamWStep {
+  double learning_rate = 0, weight_decay = 0;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  std::int64_t step = 1;  // from 1
+};
+
+// One step of SGD with momentum, the arithmetic of torch.optim.SGD (weight decay is added to the
+// gradient, not decoupled): g += weight_decay p;  b = momentum b + g;  p -= lr b
+// At the first step b is 0, so that it becomes g.
+struct SgdStep {
+  double learning_rate = 0, weight_decay = 0, momentum = 0.9;
+};
+
+// What a device does for training: forward and backward of every layer, the loss, the optimiser.
+// The network, the trainer and their tests are written once against this.
+//
+// Pointers are to memory of this device, except those named host_*. Activations are NHWC and
+// [n, features], dense, row-major; biases [out]. Weights, their gradients and their moments lie in
+// a layout of the backend's own choice, a permutation of the canonical one: only the
+// *_weights_to_device and *_weights_to_host functions know it, everything else that sees all
+// elements of a parameter is element-wise. Arrays start on 64-byte boundaries.
+//
+// Calls take effect in the order in which they are made; only synchronize() and those named _sync
+// wait for the device. The same calls give the same bits on the same device (and machine), whatever
+// its number of threads. An example's activations do not depend on the other examples of its batch.
+// Calls are made from one thread at a time.
+//
+// Real is float for devices, double for the reference that gradient checks run on.
+template <class Real>
+class BasicTrainingBackend {
+ public:
+  virtual ~BasicTrainingBackend() = default;
+  virtual std::string description() const = 0;  // "cpu (AVX-512, 2 cores)"
+
+  // Zeroed. Throws Error(kIo) where the device has no such memory.
+  virtual DeviceMemory allocate(std::size_t bytes) = 0;
+  virtual void to_device(void* to, const void* host_from, std::size_t bytes) = 0;
+  virtual void to_host_sync(void* host_to, const void* from, std::size_t bytes) = 0;
+  virtual void fill_zero(void* to, std::size_t bytes) = 0;
+  virtual void synchronize() = 0;
+
+  // Canonical HWIO [3, 3, in, out] <-> the backend's layout, of weights, gradients and moments;
+  // shape.n does not matter. Throws Error(kUsage) for a shape that the backend cannot compute.
+  virtual void conv3x3_weights_to_device(Real* to, const Real* host_from,
+                                         const Conv3x3Shape& shape) = 0;
+  virtual void conv3x3_weights_to_host_sync(Real* host_to, const Real* from,
+                                            const Conv3x3Shape& shape) = 0;
+  // y [n, h, w, out] = max(0, convolution of x [n, h, w, in] + biases)
+  virtual void conv3x3(Real* y, const Real* x, const Real* weights, const Real* biases,
+                       const Conv3x3Shape& shape) = 0;
+  // Overwrites grad_x from the gradient of the convolution's sums: whoever made grad_y has set it
+  // to 0 where the ReLU was closed. With x_is_relu x is the output of a ReLU, and the same is done
+  // for it: grad_x is 0 where x is 0. Not called for one input channel.
+  virtual void conv3x3_dgrad(Real* grad_x, const Real* grad_y, const Real* weights, const Real* x,
+                             bool x_is_relu, const Conv3x3Shape& shape) = 0;
+  virtual void conv3x3_wgrad(Real* grad_weights, Real* grad_biases, const Real* grad_y,
+                             const Real* x, GradientMode mode, const Conv3x3Shape& shape) = 0;
+
+  // y [n, h/2, w/2, c] = the largest of each 2x2 of x, the output of a ReLU; `cache` of this many
+  // bytes receives what the backward pass needs to know.
+  virtual std::size_t maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const = 0;
+  virtual void maxpool2x2(Real* y, void* cache, const Real* x, const Pool2x2Shape& shape) = 0;
+  // Overwrites grad_x [n, h, w, c] with the gradient before that ReLU: grad_y at the place of the
+  // largest value (the first of equal ones, row by row) where it is above 0, else 0.
+  virtual void maxpool2x2_bwd(Real* grad_x, const Real* grad_y, const void* cache,
+                              const Pool2x2Shape& shape) = 0;
+
+  // Canonical [in, out] <-> the backend's layout; shape.n does not matter.
+  virtual void dense_weights_to_device(Real* to, const Real* host_from,
+                                       const DenseShape& shape) = 0;
+  virtual void dense_weights_to_host_sync(Real* host_to, const Real* from,
+                                          const DenseShape& shape) = 0;
+  // y [n, out] = x [n, in] weights + biases, then max(0, y) with relu
+  virtual void dense(Real* y, const Real* x, const Real* weights, const Real* biases, bool relu,
+                     const DenseShape& shape) = 0;
+  // grad_y is the gradient before the layer's own ReLU; grad_x and x_is_relu as in conv3x3_dgrad.
+  virtual void dense_dgrad(Real* grad_x, const Real* grad_y, const Real* weights, const Real* x,
+                           bool x_is_relu, const DenseShape& shape) = 0;
+  virtual void dense_wgrad(Real* grad_weights, Real* grad_biases, const Real* grad_y, const Real* x,
+                           GradientMode mode, const DenseShape& shape) = 0;
+
+  // y [n, d] = (x - mean) * scale, mean and scale [d]; and grad_x = grad_y * scale, overwritten.
+  virtual void standardise(Real* y, const Real* x, const Real* mean, const Real* scale,
+                           std::size_t n, std::size_t d) = 0;
+  virtual void standardise_bwd(Real* grad_x, const Real* grad_y, const Real* scale, std::size_t n,
+                               std::size_t d) = 0;
+
+  // Multiplies element i of values [count] by 0 or 1 / (1 - rate), 0 <= rate < 1, in place:
+  // forward and backward are the same call. Kept where (mix(seed + (i + 1) g) >> 11) 2^-53 >= rate,
+  // mix and g as in weights/he_init.h, so that every device drops the same units.
+  virtual void dropout(Real* values, std::size_t count, double rate, std::uint64_t seed) = 0;
+
+  // losses [n] = -sum_k targets log softmax(logits), and grad_logits [n, k] of their sum. targets
+  // [n, k] >= 0 need not add up to 1: label smoothing, mixup, class weights and the division by the
+  // batch are in them. grad_logits may be logits.
+  virtual void softmax_cross_entropy(Real* losses, Real* grad_logits, const Real* logits,
+                                     const Real* targets, std::size_t n, std::size_t k) = 0;
+
+  // total [1] += sum of the squares of gradient [count]
+  virtual void add_squares(double* total, const Real* gradient, std::size_t count) = 0;
+  // factor [1] = min(1, max_norm / (sqrt(total) + 1e-6)), as torch.nn.utils.clip_grad_norm_
+  virtual void clip_factor(Real* factor, const double* total, double max_norm) = 0;
+  // Every gradient is multiplied by factor [1] first; null: by 1.
+  virtual void adamw(Real* parameters, Real* first_moment, Real* second_moment,
+                     const Real* gradient, const Real* factor, std::size_t count,
+                     const AdamWStep& step) = 0;
+  virtual void sgd(Real* parameters, Real* momentum, const Real* gradient, const Real* factor,
+                   std::size_t count, const SgdStep& step) = 0;
+};
+
+using TrainingBackend = BasicTrainingBackend<float>;
+
+}  // namespace vggroove
