@@ -1,8 +1,7 @@
 #pragma once
 
 #include "engine/backends/backend.h"
-#include "engine/backends/cpu/gemm.h"
-#include "engine/backends/cpu/winograd_transform.h"
+#include "engine/backends/cpu/winograd_filters.h"
 #include "engine/device/huge_buffer.h"
 
 namespace vggroove::cpu {
@@ -24,18 +23,10 @@ class WinogradConv : public Layer {
                std::byte* scratch) const override;
 
  private:
-  std::size_t frequency_bytes_of_v(std::size_t num_tiles) const;
-  std::size_t frequency_floats_of_m(std::size_t num_tiles) const;
-  void pass(const float* input, std::size_t first_tile, std::size_t num_tiles, float* output,
-            std::byte* scratch) const;
-  void multiply(const std::byte* v, std::size_t num_tiles, std::size_t first_channel, float* m,
-                float* widened) const;
-
-  Arithmetic arithmetic_;
   Conv3x3Spec spec_;
   ImageShape input_shape_, output_shape_;  // output before pooling
   std::size_t pass_tiles_, chunk_;
-  HugeBuffer filters_;  // [out / 64][36][2][in][32], in the order in which they are read
+  WinogradFilters filters_;
   HugeBuffer biases_;
 };
 

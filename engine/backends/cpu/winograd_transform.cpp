@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "engine/backends/cpu/highway_targets.h"
+#include "engine/backends/cpu/winograd_points.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/backends/cpu/winograd_transform.cpp"
@@ -17,10 +18,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr hn::CappedTag<float, 16> kTag;
 using Vector = hn::Vec<decltype(kTag)>;
 constexpr std::size_t kLanes = hn::MaxLanes(kTag);
-
-// The interpolation points +-p, +-q.
-constexpr float kP = 0.625f, kQ = 1.25f;
-constexpr float kP2 = kP * kP, kQ2 = kQ * kQ, kP3 = kP2 * kP, kQ3 = kQ2 * kQ;
 
 HWY_INLINE Vector constant(float value) {
   return hn::Set(kTag, value);
@@ -111,11 +108,25 @@ HWY_INLINE void transform_patch(const float* const patch[6][6], std::size_t c, E
 // A zero for every channel of a pixel outside the image.
 alignas(64) constexpr float kZeros[kMaxImageChannels] = {};
 
-template <class Element>
+// Where V's values go. Lines: the layout of A that multiply_panel takes. Rows: [tile][channels].
+struct Lines {
+  template <class Element>
+  static Element* place(Element* v, std::size_t channels, std::size_t tile, std::size_t channel) {
+    constexpr std::size_t kLineElements = kLineBytes / sizeof(Element);
+    return v + tile / kGroupRows * kGroupRows * channels + tile % kGroupRows * kLineElements +
+           channel / kLineElements * kGroupRows * kLineElements + channel % kLineElements;
+  }
+};
+struct Rows {
+  static float* place(float* v, std::size_t channels, std::size_t tile, std::size_t channel) {
+    return v + tile * channels + channel;
+  }
+};
+
+template <class Layout, class Element>
 void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape,
-                        std::size_t first_tile, std::size_t num_tiles, std::byte* v,
-                        std::size_t frequency_bytes) {
-  constexpr std::size_t kLineElements = kLineBytes / sizeof(Element);
+                        std::size_t first_tile, std::size_t num_tiles, Element* v,
+                        std::size_t frequency) {
   const auto height = static_cast<std::ptrdiff_t>(shape.height);
   const auto width = static_cast<std::ptrdiff_t>(shape.width);
   const auto channels = static_cast<std::ptrdiff_t>(shape.channels);
@@ -135,12 +146,8 @@ void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape
         patch[i][j] = inside ? pixels + (y * width + x) * channels : kZeros;
       }
     }
-    std::byte* const row = v + t / kGroupRows * kGroupRows * shape.channels * sizeof(Element) +
-                           t % kGroupRows * kLineBytes;
     for (std::size_t c = 0; c < shape.channels; c += kLanes) {
-      auto* const line =
-          reinterpret_cast<Element*>(row + c / kLineElements * kGroupRows * kLineBytes);
-      transform_patch(patch, c, line + c % kLineElements, frequency_bytes / sizeof(Element));
+      transform_patch(patch, c, Layout::place(v, shape.channels, t, c), frequency);
     }
   }
 }
@@ -148,23 +155,69 @@ void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape
 void transform_input(Arithmetic arithmetic, const float* input, const ImageShape& shape,
                      std::size_t first_tile, std::size_t num_tiles, std::byte* v,
                      std::size_t frequency_bytes) {
-  const auto transform = arithmetic == Arithmetic::kBf16Dot ? &transform_input_to<std::uint16_t>
-                                                            : &transform_input_to<float>;
-  transform(input, shape, first_tile, num_tiles, v, frequency_bytes);
+  if (arithmetic == Arithmetic::kBf16Dot) {
+    transform_input_to<Lines>(input, shape, first_tile, num_tiles,
+                              reinterpret_cast<std::uint16_t*>(v), frequency_bytes / 2);
+  } else {
+    transform_input_to<Lines>(input, shape, first_tile, num_tiles, reinterpret_cast<float*>(v),
+                              frequency_bytes / sizeof(float));
+  }
 }
 
-void transform_output(const OutputTransform& o) {
+void transform_input_rows(const float* input, const ImageShape& shape, std::size_t first_tile,
+                          std::size_t num_tiles, float* v, std::size_t frequency_floats) {
+  transform_input_to<Rows>(input, shape, first_tile, num_tiles, v, frequency_floats);
+}
+
+// What becomes of the 4x4 outputs of a tile: `to` is the place of the first one, rows are
+// `row_floats` apart, pixels `pixel_floats`.
+template <OutputTransform::Ending kEnding>
+HWY_INLINE void finish_tile(const Vector y[4][4], Vector bias, const float* mask, float* to,
+                            std::size_t row_floats, std::size_t pixel_floats) {
+  const Vector zero = hn::Zero(kTag);
+  if constexpr (kEnding == OutputTransform::kBiasReluPool) {
+    // The largest of four, then bias and ReLU once: both are monotonic.
+    HWY_UNROLL(2)
+    for (int i = 0; i < 2; ++i) {
+      HWY_UNROLL(2)
+      for (int j = 0; j < 2; ++j) {
+        const Vector largest = hn::Max(hn::Max(y[2 * i][2 * j], y[2 * i][2 * j + 1]),
+                                       hn::Max(y[2 * i + 1][2 * j], y[2 * i + 1][2 * j + 1]));
+        hn::Store(hn::Max(hn::Add(largest, bias), zero), kTag,
+                  to + i * row_floats + j * pixel_floats);
+      }
+    }
+  } else {
+    HWY_UNROLL(4)
+    for (int i = 0; i < 4; ++i) {
+      HWY_UNROLL(4)
+      for (int j = 0; j < 4; ++j) {
+        const std::size_t at = i * row_floats + j * pixel_floats;
+        Vector value = y[i][j];
+        if constexpr (kEnding == OutputTransform::kBiasRelu) {
+          value = hn::Max(hn::Add(value, bias), zero);
+        } else if constexpr (kEnding == OutputTransform::kMasked) {
+          value = hn::IfThenElseZero(hn::Gt(hn::Load(kTag, mask + at), zero), value);
+        }
+        hn::Store(value, kTag, to + at);
+      }
+    }
+  }
+}
+
+template <OutputTransform::Ending kEnding>
+void transform_output_to(const OutputTransform& o) {
+  constexpr std::size_t kSide =  // of a finished tile
+      kEnding == OutputTransform::kBiasReluPool ? kTileOutputs / 2 : kTileOutputs;
   const std::size_t tile_columns = o.shape.width / kTileOutputs;
   const std::size_t image_tiles = tiles_per_image(o.shape);
-  const std::size_t side = o.max_pool ? kTileOutputs / 2 : kTileOutputs;  // of a finished tile
-  const std::size_t row_floats = tile_columns * side * o.shape.channels;
-  const std::size_t image_floats = image_tiles * side * side * o.shape.channels;
-  const Vector zero = hn::Zero(kTag);
+  const std::size_t row_floats = tile_columns * kSide * o.shape.channels;
+  const std::size_t image_floats = image_tiles * kSide * kSide * o.shape.channels;
   for (std::size_t t = 0; t < o.num_tiles; ++t) {
     const std::size_t image = (o.first_tile + t) / image_tiles;
     const std::size_t tile = (o.first_tile + t) % image_tiles;
-    float* const to = o.output + image * image_floats + tile / tile_columns * side * row_floats +
-                      tile % tile_columns * side * o.shape.channels + o.first_channel;
+    const std::size_t first = image * image_floats + tile / tile_columns * kSide * row_floats +
+                              tile % tile_columns * kSide * o.shape.channels + o.first_channel;
     const float* const from = o.m + t * o.num_channels;
     for (std::size_t c = 0; c < o.num_channels; c += kLanes) {
       Vector columns[4][6];
@@ -184,30 +237,25 @@ void transform_output(const OutputTransform& o) {
       for (int i = 0; i < 4; ++i) {
         transform_output_row(columns[i], y[i]);
       }
-      const Vector bias = hn::Load(kTag, o.bias + o.first_channel + c);
-      if (o.max_pool) {
-        // The largest of four, then bias and ReLU once: both are monotonic.
-        HWY_UNROLL(2)
-        for (int i = 0; i < 2; ++i) {
-          HWY_UNROLL(2)
-          for (int j = 0; j < 2; ++j) {
-            const Vector largest = hn::Max(hn::Max(y[2 * i][2 * j], y[2 * i][2 * j + 1]),
-                                           hn::Max(y[2 * i + 1][2 * j], y[2 * i + 1][2 * j + 1]));
-            hn::Store(hn::Max(hn::Add(largest, bias), zero), kTag,
-                      to + i * row_floats + j * o.shape.channels + c);
-          }
-        }
-      } else {
-        HWY_UNROLL(4)
-        for (int i = 0; i < 4; ++i) {
-          HWY_UNROLL(4)
-          for (int j = 0; j < 4; ++j) {
-            hn::Store(hn::Max(hn::Add(y[i][j], bias), zero), kTag,
-                      to + i * row_floats + j * o.shape.channels + c);
-          }
-        }
-      }
+      constexpr bool kHasBias =
+          kEnding == OutputTransform::kBiasRelu || kEnding == OutputTransform::kBiasReluPool;
+      const Vector bias = kHasBias ? hn::Load(kTag, o.bias + o.first_channel + c) : hn::Zero(kTag);
+      const float* const mask = kEnding == OutputTransform::kMasked ? o.mask + first + c : nullptr;
+      finish_tile<kEnding>(y, bias, mask, o.output + first + c, row_floats, o.shape.channels);
     }
+  }
+}
+
+void transform_output(const OutputTransform& o) {
+  switch (o.ending) {
+    case OutputTransform::kBiasRelu:
+      return transform_output_to<OutputTransform::kBiasRelu>(o);
+    case OutputTransform::kBiasReluPool:
+      return transform_output_to<OutputTransform::kBiasReluPool>(o);
+    case OutputTransform::kPlain:
+      return transform_output_to<OutputTransform::kPlain>(o);
+    case OutputTransform::kMasked:
+      return transform_output_to<OutputTransform::kMasked>(o);
   }
 }
 
@@ -220,9 +268,8 @@ constexpr std::size_t kDoubleLanes = hn::MaxLanes(kDoubleTag);
 HWY_INLINE void transform_filter_row(const DoubleVector g[3], DoubleVector u[6]) {
   constexpr double p = kP, q = kQ;
   constexpr double kPoints[5] = {0, p, -p, q, -q};
-  constexpr double kDenominators[5] = {p * p * q * q, 2 * p * p * (p * p - q * q),
-                                       2 * p * p * (p * p - q * q), 2 * q * q * (q * q - p * p),
-                                       2 * q * q * (q * q - p * p)};
+  constexpr double kDenominators[5] = {kDenominator0, kDenominatorP, kDenominatorP, kDenominatorQ,
+                                       kDenominatorQ};
   for (int n = 0; n < 5; ++n) {
     const double scale = 1 / kDenominators[n], x = kPoints[n];
     const DoubleVector linear =
@@ -269,6 +316,7 @@ HWY_AFTER_NAMESPACE();
 namespace vggroove::cpu {
 namespace {
 HWY_EXPORT(transform_input);
+HWY_EXPORT(transform_input_rows);
 HWY_EXPORT(transform_output);
 HWY_EXPORT(transform_filters);
 }  // namespace
@@ -278,6 +326,13 @@ void winograd_transform_input(Arithmetic arithmetic, const float* input, const I
                               std::size_t frequency_bytes) {
   HWY_DYNAMIC_DISPATCH(transform_input)
   (arithmetic, input, shape, first_tile, num_tiles, v, frequency_bytes);
+}
+
+void winograd_transform_input_rows(const float* input, const ImageShape& shape,
+                                   std::size_t first_tile, std::size_t num_tiles, float* v,
+                                   std::size_t frequency_floats) {
+  HWY_DYNAMIC_DISPATCH(transform_input_rows)
+  (input, shape, first_tile, num_tiles, v, frequency_floats);
 }
 
 void winograd_transform_output(const OutputTransform& transform) {

@@ -34,16 +34,39 @@ void winograd_transform_input(Arithmetic arithmetic, const float* input, const I
                               std::size_t first_tile, std::size_t num_tiles, std::byte* v,
                               std::size_t frequency_bytes);
 
-// M -> output [n, h, w, c] or, with max_pool, [n, h/2, w/2, c], both with bias and ReLU:
-//   channels [first_channel, first_channel + num_channels) of tiles [first_tile, ... + num_tiles).
-// M holds 36 matrices [tile][num_channels], `frequency_floats` apart; shape is the layer's before
-// pooling, num_channels a multiple of 16.
+// The same V as plain matrices [tile][channels], `frequency_floats` apart.
+void winograd_transform_input_rows(const float* input, const ImageShape& shape,
+                                   std::size_t first_tile, std::size_t num_tiles, float* v,
+                                   std::size_t frequency_floats);
+
+// Q = A y A^T of every 4x4 tile of gradients y [n, h, w, c]: plain matrices as above. The gradient
+// of the transformed filters is V^T Q, summed over all tiles.
+void winograd_transform_gradient(const float* grad_y, const ImageShape& shape,
+                                 std::size_t first_tile, std::size_t num_tiles, float* q,
+                                 std::size_t frequency_floats);
+
+// grad_u [36][count], `frequency_floats` apart -> the gradient of the taps, G^T grad_u G, added to
+// or written over grad_taps [9][count], `tap_floats` apart. count: a multiple of 16.
+void winograd_transform_filters_bwd(const float* grad_u, std::size_t frequency_floats,
+                                    std::size_t count, bool accumulate, float* grad_taps,
+                                    std::size_t tap_floats);
+
+// M -> output: channels [first_channel, first_channel + num_channels) of tiles [first_tile, ... +
+// num_tiles). M holds 36 matrices [tile][num_channels], `frequency_floats` apart; shape is the
+// layer's before pooling, num_channels a multiple of 16.
 struct OutputTransform {
+  enum Ending {
+    kBiasRelu,      // output [n, h, w, c] with bias and ReLU
+    kBiasReluPool,  // the same, max-pooled: [n, h/2, w/2, c]
+    kPlain,         // neither: [n, h, w, c]
+    kMasked,        // as kPlain, but 0 where `mask` is 0
+  };
   const float* m = nullptr;
   std::size_t frequency_floats = 0;
-  const float* bias = nullptr;  // [shape.channels]
+  const float* bias = nullptr;  // [shape.channels]; kBiasRelu, kBiasReluPool
+  const float* mask = nullptr;  // [n, h, w, c], at least 0; kMasked
   ImageShape shape;
-  bool max_pool = false;
+  Ending ending = kBiasRelu;
   std::size_t first_tile = 0, num_tiles = 0;
   std::size_t first_channel = 0, num_channels = 0;
   float* output = nullptr;

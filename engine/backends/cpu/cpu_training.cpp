@@ -1,0 +1,157 @@
+#include "engine/backends/cpu/cpu_training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/backends/cpu/elementwise.h"
+#include "engine/backends/training_arithmetic.h"
+#include "engine/device/cpu_info.h"
+
+namespace vggroove::cpu {
+namespace {
+
+// Values of a parameter per piece of work: 2 MB in four arrays, and a place where a sum may be cut
+// in two whatever the number of threads.
+constexpr std::size_t kPieceValues = std::size_t{1} << 17;
+
+constexpr std::size_t pieces_of(std::size_t count, std::size_t size) {
+  return (count + size - 1) / size;
+}
+
+}  // namespace
+
+CpuTraining::CpuTraining(unsigned num_threads)
+    : team_(num_threads > 0 ? num_threads : cpu_info().num_cores), scratch_(team_.num_threads()) {}
+
+std::string CpuTraining::description() const {
+  const unsigned threads = team_.num_threads();
+  return fmt::format("cpu ({}, {} thread{})", cpu_info().instruction_set, threads,
+                     threads == 1 ? "" : "s");
+}
+
+std::byte* CpuTraining::grown(HugeBuffer& buffer, std::size_t bytes) {
+  if (buffer.bytes() < bytes) {
+    buffer = HugeBuffer();  // before the larger one is there
+    buffer = HugeBuffer(bytes);
+  }
+  return buffer.data();
+}
+
+float* CpuTraining::shared(std::size_t index, std::size_t floats) {
+  return reinterpret_cast<float*>(grown(shared_[index], floats * sizeof(float)));
+}
+
+DeviceMemory CpuTraining::allocate(std::size_t bytes) {
+  // Small ones would waste most of a huge page.
+  constexpr std::size_t kLarge = std::size_t{1} << 20;
+  constexpr std::size_t kAlignment = 64;
+  if (bytes >= kLarge) {
+    auto* const buffer = new HugeBuffer(bytes);
+    return {buffer->data(), bytes, [buffer] { delete buffer; }};
+  }
+  void* const data = ::operator new (bytes, std::align_val_t{kAlignment});
+  std::memset(data, 0, bytes);
+  return {data, bytes, [data] { ::operator delete (data, std::align_val_t{kAlignment}); }};
+}
+void CpuTraining::to_device(void* to, const void* host_from, std::size_t bytes) {
+  std::memcpy(to, host_from, bytes);
+}
+void CpuTraining::to_host_sync(void* host_to, const void* from, std::size_t bytes) {
+  std::memcpy(host_to, from, bytes);
+}
+void CpuTraining::fill_zero(void* to, std::size_t bytes) {
+  std::memset(to, 0, bytes);
+}
+
+std::size_t CpuTraining::maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const {
+  return shape.output_count();
+}
+
+void CpuTraining::maxpool2x2(float* y, void* cache, const float* x, const Pool2x2Shape& shape) {
+  team_.run(shape.n * shape.height / 2, [&](std::size_t row, unsigned) {
+    maxpool2x2_row(y, static_cast<std::uint8_t*>(cache), x, row, shape);
+  });
+}
+
+void CpuTraining::maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+                                 const Pool2x2Shape& shape) {
+  team_.run(shape.n * shape.height / 2, [&](std::size_t row, unsigned) {
+    maxpool2x2_bwd_row(grad_x, grad_y, static_cast<const std::uint8_t*>(cache), row, shape);
+  });
+}
+
+void CpuTraining::standardise(float* y, const float* x, const float* mean, const float* scale,
+                              std::size_t n, std::size_t d) {
+  standardise_on_host(y, x, mean, scale, n, d);
+}
+void CpuTraining::standardise_bwd(float* grad_x, const float* grad_y, const float* scale,
+                                  std::size_t n, std::size_t d) {
+  standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
+}
+void CpuTraining::dropout(float* values, std::size_t count, double rate, std::uint64_t seed) {
+  dropout_on_host(values, count, rate, seed);
+}
+void CpuTraining::softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+                                        const float* targets, std::size_t n, std::size_t k) {
+  softmax_cross_entropy_on_host(losses, grad_logits, logits, targets, n, k);
+}
+
+void CpuTraining::add_squares(double* total, const float* gradient, std::size_t count) {
+  std::vector<double> sums(pieces_of(count, kPieceValues));
+  team_.run(sums.size(), [&](std::size_t piece, unsigned) {
+    const std::size_t first = piece * kPieceValues;
+    sums[piece] = sum_of_squares_part(gradient + first, std::min(kPieceValues, count - first));
+  });
+  for (const double sum : sums) {
+    *total += sum;
+  }
+}
+
+void CpuTraining::clip_factor(float* factor, const double* total, double max_norm) {
+  *factor = static_cast<float>(clip_factor_on_host(*total, max_norm));
+}
+
+void CpuTraining::adamw(float* parameters, float* first_moment, float* second_moment,
+                        const float* gradient, const float* factor, std::size_t count,
+                        const AdamWStep& step) {
+  const AdamWCorrections corrections{1 - std::pow(step.beta1, static_cast<double>(step.step)),
+                                     1 - std::pow(step.beta2, static_cast<double>(step.step))};
+  const float scale = factor != nullptr ? *factor : 1;
+  team_.run(pieces_of(count, kPieceValues), [&](std::size_t piece, unsigned) {
+    const std::size_t i = piece * kPieceValues;
+    adamw_part(parameters + i, first_moment + i, second_moment + i, gradient + i, scale,
+               std::min(kPieceValues, count - i), step, corrections);
+  });
+}
+
+void CpuTraining::sgd(float* parameters, float* momentum, const float* gradient,
+                      const float* factor, std::size_t count, const SgdStep& step) {
+  const float scale = factor != nullptr ? *factor : 1;
+  team_.run(pieces_of(count, kPieceValues), [&](std::size_t piece, unsigned) {
+    const std::size_t i = piece * kPieceValues;
+    sgd_part(parameters + i, momentum + i, gradient + i, scale, std::min(kPieceValues, count - i),
+             step);
+  });
+}
+
+// Parts of a fixed number of rows are summed by any thread, the parts in ascending order.
+void CpuTraining::sum_over_rows(float* sums, const float* values, std::size_t rows,
+                                std::size_t columns, GradientMode mode) {
+  constexpr std::size_t kPartRows = 512;
+  const std::size_t num_parts = pieces_of(rows, kPartRows);
+  std::vector<float> parts(num_parts * columns), total(columns);
+  team_.run(num_parts, [&](std::size_t part, unsigned) {
+    const std::size_t first = part * kPartRows;
+    sum_rows(parts.data() + part * columns, values + first * columns,
+             std::min(kPartRows, rows - first), columns);
+  });
+  sum_rows(total.data(), parts.data(), num_parts, columns);
+  for (std::size_t i = 0; i < columns; ++i) {
+    sums[i] = total[i] + (mode == GradientMode::kAccumulate ? sums[i] : 0);
+  }
+}
+
+}  // namespace vggroove::cpu

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/backends/cpu/winograd_filters.h"
+#include "engine/backends/training_backend.h"
+#include "engine/device/huge_buffer.h"
+#include "engine/device/thread_team.h"
+
+namespace vggroove::cpu {
+
+// Training on this machine's cores in fp32 with our own kernels. Convolutions, their input
+// gradients and their filter gradients by Winograd's F(4x4, 3x3); dense weights lie in panels
+// [out / 32][in][32], which forward, backward and the optimiser all read from end to end.
+// The same bits for any number of threads: whatever is summed over examples is summed by one of
+// them, in a fixed order.
+//   convolutions: one input channel and a multiple of 32 outputs, or 64 j <= 512 inputs, 64 k
+//   outputs, height and width multiples of 4; dense layers: any sizes, multiples of 32 are quick
+class CpuTraining : public TrainingBackend {
+ public:
+  explicit CpuTraining(unsigned num_threads = 0);  // 0: one per core
+
+  std::string description() const override;
+
+  DeviceMemory allocate(std::size_t bytes) override;
+  void to_device(void* to, const void* host_from, std::size_t bytes) override;
+  void to_host_sync(void* host_to, const void* from, std::size_t bytes) override;
+  void fill_zero(void* to, std::size_t bytes) override;
+  void synchronize() override {}
+
+  void conv3x3_weights_to_device(float* to, const float* host_from,
+                                 const Conv3x3Shape& shape) override;
+  void conv3x3_weights_to_host_sync(float* host_to, const float* from,
+                                    const Conv3x3Shape& shape) override;
+  void conv3x3(float* y, const float* x, const float* weights, const float* biases,
+               const Conv3x3Shape& shape) override;
+  void conv3x3_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
+                     bool x_is_relu, const Conv3x3Shape& shape) override;
+  void conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
+                     GradientMode mode, const Conv3x3Shape& shape) override;
+
+  std::size_t maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const override;
+  void maxpool2x2(float* y, void* cache, const float* x, const Pool2x2Shape& shape) override;
+  void maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+                      const Pool2x2Shape& shape) override;
+
+  void dense_weights_to_device(float* to, const float* host_from, const DenseShape& shape) override;
+  void dense_weights_to_host_sync(float* host_to, const float* from,
+                                  const DenseShape& shape) override;
+  void dense(float* y, const float* x, const float* weights, const float* biases, bool relu,
+             const DenseShape& shape) override;
+  void dense_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
+                   bool x_is_relu, const DenseShape& shape) override;
+  void dense_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
+                   GradientMode mode, const DenseShape& shape) override;
+
+  void standardise(float* y, const float* x, const float* mean, const float* scale, std::size_t n,
+                   std::size_t d) override;
+  void standardise_bwd(float* grad_x, const float* grad_y, const float* scale, std::size_t n,
+                       std::size_t d) override;
+  void dropout(float* values, std::size_t count, double rate, std::uint64_t seed) override;
+  void softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+                             const float* targets, std::size_t n, std::size_t k) override;
+
+  void add_squares(double* total, const float* gradient, std::size_t count) override;
+  void clip_factor(float* factor, const double* total, double max_norm) override;
+  void adamw(float* parameters, float* first_moment, float* second_moment, const float* gradient,
+             const float* factor, std::size_t count, const AdamWStep& step) override;
+  void sgd(float* parameters, float* momentum, const float* gradient, const float* factor,
+           std::size_t count, const SgdStep& step) override;
+
+ private:
+  // A scratch memory that only grows: one per thread, and shared ones for a whole operation.
+  static std::byte* grown(HugeBuffer& buffer, std::size_t bytes);
+  float* shared(std::size_t index, std::size_t floats);
+
+  WinogradFilters& filters(std::size_t in_channels, std::size_t out_channels);
+  void convolve(const WinogradFilters& filters, const float* input, const OutputTransform& finish,
+                std::size_t n, std::size_t in_channels);
+  void conv1_forward(float* y, const float* x, const float* weights, const float* biases,
+                     const Conv3x3Shape& shape);
+  void conv1_backward(float* grad_weights, const float* grad_y, const float* x, GradientMode mode,
+                      const Conv3x3Shape& shape);
+  void winograd_wgrad(float* grad_weights, const float* grad_y, const float* x, GradientMode mode,
+                      const Conv3x3Shape& shape);
+  void sum_over_rows(float* sums, const float* values, std::size_t rows, std::size_t columns,
+                     GradientMode mode);
+
+  static constexpr std::size_t kNumShared = 3;
+
+  ThreadTeam team_;
+  std::vector<HugeBuffer> scratch_;  // [threads]
+  HugeBuffer shared_[kNumShared];
+  // Of (inputs, outputs); their contents are of the last convolution that used them.
+  std::map<std::pair<std::size_t, std::size_t>, WinogradFilters> filters_;
+};
+
+}  // namespace vggroove::cpu

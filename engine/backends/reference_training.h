@@ -1,0 +1,63 @@
+#pragma once
+
+#include "engine/backends/training_backend.h"
+
+namespace vggroove {
+
+// The operations of training in double precision, by their definitions: plain loops on one thread,
+// weights in their canonical layouts. What gradient checks run on and devices are compared with.
+class ReferenceTraining : public BasicTrainingBackend<double> {
+ public:
+  std::string description() const override { return "reference (double precision)"; }
+
+  DeviceMemory allocate(std::size_t bytes) override;
+  void to_device(void* to, const void* host_from, std::size_t bytes) override;
+  void to_host_sync(void* host_to, const void* from, std::size_t bytes) override;
+  void fill_zero(void* to, std::size_t bytes) override;
+  void synchronize() override {}
+
+  void conv3x3_weights_to_device(double* to, const double* host_from,
+                                 const Conv3x3Shape& shape) override;
+  void conv3x3_weights_to_host_sync(double* host_to, const double* from,
+                                    const Conv3x3Shape& shape) override;
+  void conv3x3(double* y, const double* x, const double* weights, const double* biases,
+               const Conv3x3Shape& shape) override;
+  void conv3x3_dgrad(double* grad_x, const double* grad_y, const double* weights, const double* x,
+                     bool x_is_relu, const Conv3x3Shape& shape) override;
+  void conv3x3_wgrad(double* grad_weights, double* grad_biases, const double* grad_y,
+                     const double* x, GradientMode mode, const Conv3x3Shape& shape) override;
+
+  std::size_t maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const override;
+  void maxpool2x2(double* y, void* cache, const double* x, const Pool2x2Shape& shape) override;
+  void maxpool2x2_bwd(double* grad_x, const double* grad_y, const void* cache,
+                      const Pool2x2Shape& shape) override;
+
+  void dense_weights_to_device(double* to, const double* host_from,
+                               const DenseShape& shape) override;
+  void dense_weights_to_host_sync(double* host_to, const double* from,
+                                  const DenseShape& shape) override;
+  void dense(double* y, const double* x, const double* weights, const double* biases, bool relu,
+             const DenseShape& shape) override;
+  void dense_dgrad(double* grad_x, const double* grad_y, const double* weights, const double* x,
+                   bool x_is_relu, const DenseShape& shape) override;
+  void dense_wgrad(double* grad_weights, double* grad_biases, const double* grad_y, const double* x,
+                   GradientMode mode, const DenseShape& shape) override;
+
+  void standardise(double* y, const double* x, const double* mean, const double* scale,
+                   std::size_t n, std::size_t d) override;
+  void standardise_bwd(double* grad_x, const double* grad_y, const double* scale, std::size_t n,
+                       std::size_t d) override;
+  void dropout(double* values, std::size_t count, double rate, std::uint64_t seed) override;
+  void softmax_cross_entropy(double* losses, double* grad_logits, const double* logits,
+                             const double* targets, std::size_t n, std::size_t k) override;
+
+  void add_squares(double* total, const double* gradient, std::size_t count) override;
+  void clip_factor(double* factor, const double* total, double max_norm) override;
+  void adamw(double* parameters, double* first_moment, double* second_moment,
+             const double* gradient, const double* factor, std::size_t count,
+             const AdamWStep& step) override;
+  void sgd(double* parameters, double* momentum, const double* gradient, const double* factor,
+           std::size_t count, const SgdStep& step) override;
+};
+
+}  // namespace vggroove

@@ -1,0 +1,282 @@
+#include "engine/nets/vggish_training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "engine/nets/vggish_layers.h"
+
+namespace vggroove {
+namespace {
+
+Conv3x3Shape shape_of(const Conv3x3Spec& spec, std::size_t n) {
+  return {n, spec.height, spec.width, spec.in_channels, spec.out_channels};
+}
+DenseShape shape_of(const DenseSpec& spec, std::size_t n) {
+  return {n, spec.inputs, spec.outputs};
+}
+Pool2x2Shape pool_shape_of(const Conv3x3Spec& spec, std::size_t n) {
+  return {n, spec.height, spec.width, spec.out_channels};
+}
+
+}  // namespace
+
+std::size_t TrainingNet::input_count() const {
+  const auto& first = std::get<Conv3x3Spec>(body.front().spec);
+  return first.height * first.width * first.in_channels;
+}
+
+std::size_t TrainingNet::embedding_size() const {
+  return std::get<DenseSpec>(body.back().spec).outputs;
+}
+
+std::vector<TrainingNet::Layer> TrainingNet::layers() const {
+  std::vector<Layer> all = body;
+  std::size_t inputs = embedding_size();
+  if (num_hidden > 0) {
+    all.push_back({"head/hidden", DenseSpec{inputs, num_hidden, true}});
+    inputs = num_hidden;
+  }
+  all.push_back({"head/logits", DenseSpec{inputs, num_classes, false}});
+  return all;
+}
+
+TrainingNet vggish_training_net(std::size_t num_hidden, std::size_t num_classes) {
+  TrainingNet net{.body = {}, .num_hidden = num_hidden, .num_classes = num_classes};
+  for (const VggishLayer& layer : vggish_layers()) {
+    net.body.push_back({"vggish/" + std::string(layer.name), layer.spec});
+  }
+  return net;
+}
+
+template <class Real>
+BasicVggishTraining<Real>::BasicVggishTraining(BasicTrainingBackend<Real>& backend,
+                                               const TrainingNet& net, std::size_t max_batch)
+    : backend_(backend), net_(net), max_batch_(max_batch) {
+  const auto allocate = [&](std::size_t count) { return backend.allocate(count * sizeof(Real)); };
+  std::size_t largest_gradient = 0;
+  const std::vector<TrainingNet::Layer> all = net.layers();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    LayerState& state = layers_.emplace_back();
+    state.spec = all[i].spec;
+    std::size_t weights_count = 0, biases_count = 0;
+    if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec)) {
+      const Conv3x3Shape shape = shape_of(*conv, max_batch);
+      state.relu = true;
+      state.pooled = conv->max_pool;
+      state.output_count = shape.output_count() / max_batch / (state.pooled ? 4 : 1);
+      if (state.pooled) {
+        state.sums = allocate(shape.output_count());
+        state.pool_cache =
+            backend.allocate(backend.maxpool2x2_cache_bytes(pool_shape_of(*conv, max_batch)));
+      }
+      largest_gradient = std::max(largest_gradient, shape.output_count());
+      weights_count = shape.weights_count();
+      biases_count = conv->out_channels;
+    } else {
+      const auto& dense = std::get<DenseSpec>(state.spec);
+      state.relu = state.dropped = dense.relu;
+      state.output_count = dense.outputs;
+      largest_gradient = std::max(largest_gradient, max_batch * dense.outputs);
+      weights_count = dense.inputs * dense.outputs;
+      biases_count = dense.outputs;
+    }
+    state.output = allocate(max_batch * state.output_count);
+    parameters_.push_back({all[i].name + "/weights", i, true, weights_count});
+    parameters_.push_back({all[i].name + "/biases", i, false, biases_count});
+  }
+  for (const TrainingParameter& parameter : parameters_) {
+    parameter_memory_.push_back(allocate(parameter.count));
+  }
+  input_ = allocate(max_batch * net.input_count());
+  const std::size_t d = net.embedding_size();
+  standardised_ = allocate(max_batch * d);
+  mean_ = allocate(d);
+  scale_ = allocate(d);
+  set_standardisation(std::vector<Real>(d, 0), std::vector<Real>(d, 1));
+  targets_ = allocate(max_batch * net.num_classes);
+  losses_ = allocate(max_batch);
+  grad_output_ = allocate(largest_gradient);
+  grad_other_ = allocate(largest_gradient);
+  set_first_trainable_layer(0);
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::set_first_trainable_layer(std::size_t layer) {
+  if (layer >= layers_.size()) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("training from layer {} of {}", layer, layers_.size()));
+  }
+  first_trainable_ = layer;
+  gradient_memory_.resize(parameters_.size());
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!is_trainable(i)) {
+      gradient_memory_[i] = {};
+    } else if (gradient_memory_[i].bytes() == 0) {
+      gradient_memory_[i] = backend_.allocate(parameters_[i].count * sizeof(Real));
+    }
+  }
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::to_device(std::size_t index, Real* device,
+                                          std::span<const Real> host) {
+  const auto& spec = layers_[parameters_[index].layer].spec;
+  if (!parameters_[index].is_weights) {
+    backend_.to_device(device, host.data(), host.size_bytes());
+  } else if (const auto* const conv = std::get_if<Conv3x3Spec>(&spec)) {
+    backend_.conv3x3_weights_to_device(device, host.data(), shape_of(*conv, 1));
+  } else {
+    backend_.dense_weights_to_device(device, host.data(), shape_of(std::get<DenseSpec>(spec), 1));
+  }
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::to_host(std::size_t index, std::span<Real> host,
+                                        const Real* device) {
+  const auto& spec = layers_[parameters_[index].layer].spec;
+  if (!parameters_[index].is_weights) {
+    backend_.to_host_sync(host.data(), device, host.size_bytes());
+  } else if (const auto* const conv = std::get_if<Conv3x3Spec>(&spec)) {
+    backend_.conv3x3_weights_to_host_sync(host.data(), device, shape_of(*conv, 1));
+  } else {
+    backend_.dense_weights_to_host_sync(host.data(), device,
+                                        shape_of(std::get<DenseSpec>(spec), 1));
+  }
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::set_standardisation(std::span<const Real> mean,
+                                                    std::span<const Real> scale) {
+  backend_.to_device(mean_.as<Real>(), mean.data(), mean.size_bytes());
+  backend_.to_device(scale_.as<Real>(), scale.data(), scale.size_bytes());
+}
+
+template <class Real>
+const Real* BasicVggishTraining<Real>::input_of(std::size_t layer) const {
+  if (layer == 0) {
+    return input_.as<Real>();
+  }
+  return layer == net_.body.size() ? standardised_.as<Real>()
+                                   : layers_[layer - 1].output.template as<Real>();
+}
+
+template <class Real>
+std::uint64_t BasicVggishTraining<Real>::dropout_seed(std::size_t layer) const {
+  return dropout_.seed + (static_cast<std::uint64_t>(layer) << 56);
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::forward_layer(std::size_t layer, const Real* x) {
+  LayerState& state = layers_[layer];
+  const Real* const weights = parameter(2 * layer);
+  const Real* const biases = parameter(2 * layer + 1);
+  Real* const y = state.output.template as<Real>();
+  if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec)) {
+    Real* const sums = state.pooled ? state.sums.template as<Real>() : y;
+    backend_.conv3x3(sums, x, weights, biases, shape_of(*conv, batch_));
+    if (state.pooled) {
+      backend_.maxpool2x2(y, state.pool_cache.template as<void>(), sums,
+                          pool_shape_of(*conv, batch_));
+    }
+  } else {
+    const auto& dense = std::get<DenseSpec>(state.spec);
+    backend_.dense(y, x, weights, biases, dense.relu, shape_of(dense, batch_));
+  }
+  if (state.dropped && dropout_.rate > 0) {
+    backend_.dropout(y, batch_ * state.output_count, dropout_.rate, dropout_seed(layer));
+  }
+}
+
+// grad_output_ is the gradient of what the layer gave (before its ReLU where it has one and does
+// not pool); afterwards that of the layer before.
+template <class Real>
+void BasicVggishTraining<Real>::backward_layer(std::size_t layer, GradientMode mode) {
+  const LayerState& state = layers_[layer];
+  if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec); conv && state.pooled) {
+    backend_.maxpool2x2_bwd(grad_other_.as<Real>(), grad_output_.as<Real>(),
+                            state.pool_cache.template as<void>(), pool_shape_of(*conv, batch_));
+    std::swap(grad_output_, grad_other_);
+  }
+  const Real* const x = input_of(layer);
+  const Real* const weights = parameter(2 * layer);
+  Real* const grad_y = grad_output_.as<Real>();
+  Real* const grad_x = grad_other_.as<Real>();
+  const bool wants_grad_x = layer > first_trainable_;
+  // The ReLU before this layer; behind a pool, maxpool2x2_bwd sees to it.
+  const bool x_is_relu = layer > 0 && layer != net_.body.size() && layers_[layer - 1].relu &&
+                         !layers_[layer - 1].pooled;
+  if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec)) {
+    const Conv3x3Shape shape = shape_of(*conv, batch_);
+    backend_.conv3x3_wgrad(gradient(2 * layer), gradient(2 * layer + 1), grad_y, x, mode, shape);
+    if (wants_grad_x) {
+      backend_.conv3x3_dgrad(grad_x, grad_y, weights, x, x_is_relu, shape);
+    }
+  } else {
+    const DenseShape shape = shape_of(std::get<DenseSpec>(state.spec), batch_);
+    backend_.dense_wgrad(gradient(2 * layer), gradient(2 * layer + 1), grad_y, x, mode, shape);
+    if (wants_grad_x) {
+      backend_.dense_dgrad(grad_x, grad_y, weights, x, x_is_relu, shape);
+    }
+  }
+  if (!wants_grad_x) {
+    return;
+  }
+  std::swap(grad_output_, grad_other_);
+  if (layer == net_.body.size()) {
+    backend_.standardise_bwd(grad_other_.as<Real>(), grad_output_.as<Real>(), scale_.as<Real>(),
+                             batch_, net_.embedding_size());
+    std::swap(grad_output_, grad_other_);
+  }
+  if (layers_[layer - 1].dropped && dropout_.rate > 0) {
+    backend_.dropout(grad_output_.as<Real>(), batch_ * layers_[layer - 1].output_count,
+                     dropout_.rate, dropout_seed(layer - 1));
+  }
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::forward(std::span<const Real> logmel, std::size_t n,
+                                        const Dropout& dropout, std::span<Real> logits) {
+  if (n == 0 || n > max_batch_) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("a batch of {} examples for a network of at most {}", n, max_batch_));
+  }
+  batch_ = n;
+  dropout_ = dropout;
+  backend_.to_device(input_.as<Real>(), logmel.data(), logmel.size_bytes());
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+    if (layer == net_.body.size()) {
+      backend_.standardise(standardised_.as<Real>(), layers_[layer - 1].output.template as<Real>(),
+                           mean_.as<Real>(), scale_.as<Real>(), n, net_.embedding_size());
+    }
+    forward_layer(layer, input_of(layer));
+  }
+  backend_.to_host_sync(logits.data(), layers_.back().output.template as<Real>(),
+                        logits.size_bytes());
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::read_embeddings(std::span<Real> embeddings) {
+  const LayerState& last = layers_[net_.body.size() - 1];
+  backend_.to_host_sync(embeddings.data(), last.output.template as<Real>(),
+                        embeddings.size_bytes());
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::backward(std::span<const Real> targets, GradientMode mode,
+                                         std::span<Real> losses) {
+  backend_.to_device(targets_.as<Real>(), targets.data(), targets.size_bytes());
+  backend_.softmax_cross_entropy(losses_.as<Real>(), grad_output_.as<Real>(),
+                                 layers_.back().output.template as<Real>(), targets_.as<Real>(),
+                                 batch_, net_.num_classes);
+  for (std::size_t layer = layers_.size(); layer-- > first_trainable_;) {
+    backward_layer(layer, mode);
+  }
+  backend_.to_host_sync(losses.data(), losses_.as<Real>(), losses.size_bytes());
+}
+
+template class BasicVggishTraining<float>;
+template class BasicVggishTraining<double>;
+
+}  // namespace vggroove
