@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string_view>
 
@@ -71,6 +72,32 @@ std::string data_text(const FeatureSet& features) {
   return fmt::format("{} clips of {} genres, {} examples{}", features.clips.size(),
                      features.labels.size(), num_rows,
                      has_groups(features) ? fmt::format(", {} groups", groups.size()) : "");
+}
+
+ChosenClips choose_clips(const FeatureSet& features, const std::string& data) {
+  ChosenClips clips;
+  const bool has_splits =
+      std::any_of(features.clips.begin(), features.clips.end(),
+                  [](const FeatureSet::Clip& clip) { return !clip.split.empty(); });
+  if (!has_splits) {
+    clips.train.resize(features.clips.size());
+    std::iota(clips.train.begin(), clips.train.end(), std::size_t{0});
+    return clips;
+  }
+  for (std::size_t i = 0; i < features.clips.size(); ++i) {
+    if (features.clips[i].split == "train") {
+      clips.train.push_back(i);
+    } else if (features.clips[i].split == "valid") {
+      clips.validation.push_back(i);
+    } else {
+      ++clips.num_left_alone;
+    }
+  }
+  if (clips.train.empty()) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("{}: its clips name splits, but none is \"train\"", data));
+  }
+  return clips;
 }
 
 }  // namespace vggroove::cli

@@ -23,4 +23,12 @@ bool has_groups(const FeatureSet& features);
 // "540 clips of 10 genres, 5400 examples, 312 groups"
 std::string data_text(const FeatureSet& features);
 
+// Where the data name splits: the clips of "train" and "valid"; else all are to train on, and who
+// trains keeps some aside. Throws Error(kUsage) where there are splits but no "train".
+struct ChosenClips {
+  std::vector<std::size_t> train, validation;
+  std::size_t num_left_alone = 0;  // of other splits
+};
+ChosenClips choose_clips(const FeatureSet& features, const std::string& data);
+
 }  // namespace vggroove::cli

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   add_embed(app, action);
   add_evaluate(app, action);
   add_train(app, action);
+  add_finetune(app, action);
   add_crossval(app, action);
   add_check(app, action);
   add_weights(app, action);

@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -47,37 +44,6 @@ struct TrainOptions {
   bool head_only = false;
 };
 
-struct Clips {
-  std::vector<std::size_t> train, validation;
-  std::size_t num_left_alone = 0;
-};
-
-Clips choose_clips(const FeatureSet& features, const std::string& data) {
-  Clips clips;
-  const bool has_splits =
-      std::any_of(features.clips.begin(), features.clips.end(),
-                  [](const FeatureSet::Clip& clip) { return !clip.split.empty(); });
-  if (!has_splits) {
-    clips.train.resize(features.clips.size());
-    std::iota(clips.train.begin(), clips.train.end(), std::size_t{0});
-    return clips;
-  }
-  for (std::size_t i = 0; i < features.clips.size(); ++i) {
-    if (features.clips[i].split == "train") {
-      clips.train.push_back(i);
-    } else if (features.clips[i].split == "valid") {
-      clips.validation.push_back(i);
-    } else {
-      ++clips.num_left_alone;
-    }
-  }
-  if (clips.train.empty()) {
-    throw Error(ErrorClass::kUsage,
-                fmt::format("{}: its clips name splits, but none is \"train\"", data));
-  }
-  return clips;
-}
-
 void print_members(const std::vector<FittedHead::Member>& members) {
   fmt::print("member  trained on  validated on  best epoch  validation loss  accuracy\n");
   for (std::size_t m = 0; m < members.size(); ++m) {
@@ -103,7 +69,7 @@ int train(TrainOptions options) {
   }
   const LoadedData loaded = load_data(std::move(opened), options.data, options.model);
   const FeatureSet& features = loaded.features;
-  const Clips clips = choose_clips(features, options.data.data);
+  const ChosenClips clips = choose_clips(features, options.data.data);
   require_two_genres(features, clips.train, options.data.data);
   options.fit.grouped = has_groups(features);
 

@@ -19,6 +19,7 @@ void add_crossval(CLI::App& app, Action& action);
 void add_embed(CLI::App& app, Action& action);
 void add_logmel(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
+void add_finetune(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);

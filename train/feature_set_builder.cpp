@@ -17,9 +17,9 @@ void FeatureSetBuilder::add(const LabelledFile& file, std::span<const float> row
                 fmt::format("{}: {} values are no rows of {}", file.path.string(), rows.size(), d));
   }
   if (!std::all_of(rows.begin(), rows.end(), [](float value) { return std::isfinite(value); })) {
-    throw Error(
-        ErrorClass::kInvalid,
-        fmt::format("{}: its embeddings are not finite; the model is broken", file.path.string()));
+    throw Error(ErrorClass::kInvalid,
+                fmt::format("{}: its features are not finite; the file or the model is broken",
+                            file.path.string()));
   }
   features_.clips.push_back({.id = file.path.string(),
                              .label = 0,  // known when all are there: finish()

@@ -14,30 +14,6 @@
 namespace vggroove {
 namespace {
 
-struct Split {
-  std::vector<std::size_t> train, validation;  // clips
-};
-
-Split hold_out(const FeatureSet& features, std::span<const std::size_t> clips,
-               const HeadFitOptions& options, std::uint64_t seed) {
-  std::vector<int> labels;
-  std::vector<std::string> groups;
-  for (const std::size_t clip : clips) {
-    labels.push_back(features.clips[clip].label);
-    if (options.grouped) {
-      groups.push_back(features.clips[clip].group);
-    }
-  }
-  const std::vector<std::size_t> held_out =
-      stratified_holdout(labels, groups, options.validation_fraction, seed);
-  Split split;
-  for (std::size_t i = 0; i < clips.size(); ++i) {
-    const bool validates = std::binary_search(held_out.begin(), held_out.end(), i);
-    (validates ? split.validation : split.train).push_back(clips[i]);
-  }
-  return split;
-}
-
 // weights [D, out] and biases [out] of a dense layer that takes inputs standardised as `from` does,
 // rewritten for inputs standardised as `to` does:
 //   (x - m_from) s_from = (x - m_to) s_to (s_from / s_to) + (m_to - m_from) s_from
@@ -101,6 +77,34 @@ DenseHead mean_of_heads(std::span<const DenseHead> heads) {
   return mean;
 }
 
+TrainingSplit hold_out(const FeatureSet& features, std::span<const std::size_t> clips,
+                       double fraction, bool grouped, std::uint64_t seed) {
+  if (!(fraction >= 0 && fraction <= 0.5)) {
+    throw Error(
+        ErrorClass::kUsage,
+        fmt::format("training: the validation fraction is {}, but must be 0 .. 0.5", fraction));
+  }
+  TrainingSplit split{{clips.begin(), clips.end()}, {}};
+  if (fraction == 0) {
+    return split;
+  }
+  std::vector<int> labels;
+  std::vector<std::string> groups;
+  for (const std::size_t clip : clips) {
+    labels.push_back(features.clips[clip].label);
+    if (grouped) {
+      groups.push_back(features.clips[clip].group);
+    }
+  }
+  const std::vector<std::size_t> held_out = stratified_holdout(labels, groups, fraction, seed);
+  split.train.clear();
+  for (std::size_t i = 0; i < clips.size(); ++i) {
+    const bool validates = std::binary_search(held_out.begin(), held_out.end(), i);
+    (validates ? split.validation : split.train).push_back(clips[i]);
+  }
+  return split;
+}
+
 FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> clips,
                     std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
                     int num_threads,
@@ -109,11 +113,6 @@ FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> cli
     throw Error(ErrorClass::kUsage, fmt::format("training: {} heads to average; at least 1 is "
                                                 "needed",
                                                 options.num_members));
-  }
-  if (!(options.validation_fraction >= 0 && options.validation_fraction <= 0.5)) {
-    throw Error(ErrorClass::kUsage,
-                fmt::format("training: the validation fraction is {}, but must be 0 .. 0.5",
-                            options.validation_fraction));
   }
   const auto num_members = static_cast<std::size_t>(options.num_members);
   FittedHead result;
@@ -124,9 +123,10 @@ FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> cli
     Random seeds(options.training.seed, m);
     HeadTrainingOptions training = options.training;
     training.seed = seeds.next();
-    Split split{{clips.begin(), clips.end()}, {validation_clips.begin(), validation_clips.end()}};
-    if (validation_clips.empty() && options.validation_fraction > 0) {
-      split = hold_out(features, clips, options, seeds.next());
+    TrainingSplit split{{clips.begin(), clips.end()},
+                        {validation_clips.begin(), validation_clips.end()}};
+    if (validation_clips.empty()) {
+      split = hold_out(features, clips, options.validation_fraction, options.grouped, seeds.next());
     }
     const auto report = [&](const HeadEpoch& epoch) {
       if (on_epoch) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -29,6 +30,14 @@ struct FittedHead {
   DenseHead head;
   std::vector<Member> members;
 };
+
+struct TrainingSplit {
+  std::vector<std::size_t> train, validation;  // clips
+};
+// `clips`, of which about `fraction` are held out (stratified_holdout()); grouped: groups stay
+// together.
+TrainingSplit hold_out(const FeatureSet& features, std::span<const std::size_t> clips,
+                       double fraction, bool grouped, std::uint64_t seed);
 
 // Trains on `clips`; the validation clips are those given or, where none are given, chosen from
 // `clips` for every member. Early stopping and nothing else looks at them. Members are trained in

@@ -220,7 +220,7 @@ TEST(FeatureSetBuilder, leaves_out_what_is_not_finite) {
   FeatureSetBuilder builder(1);
   const float good[] = {1}, bad[] = {std::numeric_limits<float>::infinity()};
   const LabelledFile file{.path = "a.wav", .label = "rock", .group = "", .split = ""};
-  expect_error(ErrorClass::kInvalid, "a.wav: its embeddings are not finite",
+  expect_error(ErrorClass::kInvalid, "a.wav: its features are not finite",
                [&] { builder.add(file, bad); });
   expect_error(ErrorClass::kUsage, "0 values", [&] { builder.add(file, {}); });
   expect_error(ErrorClass::kEmpty, "none", [&] { FeatureSetBuilder(1).finish(); });

@@ -83,8 +83,11 @@ WinogradFilters& CpuTraining::filters(std::size_t in_channels, std::size_t out_c
 void CpuTraining::convolve(const WinogradFilters& filters, const float* input,
                            const OutputTransform& finish, std::size_t n, std::size_t in_channels) {
   const ImageShape input_shape{finish.shape.height, finish.shape.width, in_channels};
-  const std::size_t pass_tiles = WinogradFilters::pass_tiles(input_shape);
   const std::size_t all_tiles = n * tiles_per_image(input_shape);
+  // A pass for every thread at least; no tile's sums depend on how the tiles are divided.
+  const std::size_t share = all_tiles / team_.num_threads() / kGroupRows * kGroupRows;
+  const std::size_t pass_tiles =
+      std::min(WinogradFilters::pass_tiles(input_shape), std::max(share, kGroupRows));
   const std::size_t scratch_bytes = filters.scratch_bytes(std::min(pass_tiles, all_tiles));
   team_.run((all_tiles + pass_tiles - 1) / pass_tiles, [&](std::size_t pass, unsigned member) {
     OutputTransform part = finish;

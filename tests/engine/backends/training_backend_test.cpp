@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
-#include <memory>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -276,6 +276,67 @@ TEST(CpuTraining, loss_and_optimisers_match_the_reference_on_every_simd_target) 
   for_each_simd_target([&] {
     CpuTraining backend(2);
     expect_close(run_small_operations(backend, 33, 97), expected, kDirectTolerance);
+  });
+}
+
+// Steps of PyTorch's optimisers in float64 (tests/golden/training). Parameters are below 4 and each
+// step rounds them a few times.
+template <class Real>
+void compare_optimisers_with_pytorch(BasicTrainingBackend<Real>& backend, double tolerance) {
+  std::ifstream file(std::string(VGGROOVE_GOLDEN_DIR) + "/training/golden.json");
+  const nlohmann::json golden = nlohmann::json::parse(file);
+  const auto values = [](std::size_t count, std::size_t s) {
+    std::vector<double> made(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      made[i] = static_cast<double>((31 * i * i + 7919 * i + 104729 * s) % 8192) / 2048 - 2;
+    }
+    return made;
+  };
+  for (const char* name : {"adamw", "adamw_clipped", "sgd"}) {
+    SCOPED_TRACE(name);
+    const nlohmann::json& expected = golden.at(name);
+    const std::size_t count = expected["count"];
+    Array<Real> parameters(backend, values(count, 0)), factor(backend, 1);
+    Array<Real> first(backend, std::vector<double>(count)),
+        second(backend, std::vector<double>(count));
+    const DeviceMemory total = backend.allocate(sizeof(double));
+    for (std::size_t step = 0; step < expected["after"].size(); ++step) {
+      Array<Real> gradient(backend, values(count, step + 1));
+      const double clip = expected["clip"];
+      if (clip > 0) {
+        backend.fill_zero(total.as<double>(), sizeof(double));
+        backend.add_squares(total.as<double>(), gradient.data(), count);
+        backend.clip_factor(factor.data(), total.as<double>(), clip);
+        const double norm = expected["norms"][step];
+        expect_within(std::abs(factor.values()[0] - clip / (norm + 1e-6)), tolerance, "factor");
+      }
+      const Real* const scale = clip > 0 ? factor.data() : nullptr;
+      if (std::string(name) == "sgd") {
+        backend.sgd(parameters.data(), first.data(), gradient.data(), scale, count,
+                    {.learning_rate = 0.01, .weight_decay = 0.1, .momentum = 0.9});
+      } else {
+        backend.adamw(parameters.data(), first.data(), second.data(), gradient.data(), scale, count,
+                      {.learning_rate = 0.01,
+                       .weight_decay = 0.1,
+                       .step = static_cast<std::int64_t>(step) + 1});
+      }
+      expect_within(
+          testing::max_abs_difference<Real, double>(
+              parameters.values(), expected["after"][step].template get<std::vector<double>>()),
+          tolerance, "parameters");
+    }
+  }
+}
+
+TEST(ReferenceTraining, steps_are_those_of_pytorch) {
+  ReferenceTraining backend;
+  compare_optimisers_with_pytorch(backend, 1e-13);
+}
+
+TEST(CpuTraining, steps_are_those_of_pytorch_on_every_simd_target) {
+  for_each_simd_target([] {
+    CpuTraining backend(2);
+    compare_optimisers_with_pytorch(backend, 4e-6);
   });
 }
 

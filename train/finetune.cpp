@@ -1,0 +1,285 @@
+#include "train/finetune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "base/error.h"
+#include "engine/heads/dense_layer.h"
+#include "train/finetune_checkpoint.h"
+#include "train/finetune_optimiser.h"
+#include "train/metrics.h"
+
+namespace vggroove {
+namespace {
+
+ExampleShape example_shape(const TrainingNet& net) {
+  const auto& first = std::get<Conv3x3Spec>(net.body.front().spec);
+  return {first.height, first.width};
+}
+
+class FinetuneRun {
+ public:
+  FinetuneRun(TrainingBackend& backend, VggishTraining& net, const FeatureSet& logmels,
+              std::span<const std::size_t> train_clips,
+              std::span<const std::size_t> validation_clips, const FinetuneOptions& options,
+              const FinetuneCallbacks& callbacks)
+      : net_(net),
+        logmels_(logmels),
+        train_clips_(train_clips),
+        validation_clips_(validation_clips),
+        options_(options),
+        callbacks_(callbacks),
+        shape_(example_shape(net.net())),
+        first_layer_(find_layer(net.net(), options.first_layer)),
+        optimiser_(backend, net, options, first_layer_),
+        class_weights_(logmels.labels.size(), 1.0) {
+    if (options.class_weights) {
+      class_weights_ = balanced_class_weights(logmels, train_clips);
+    }
+    for (const std::size_t clip : train_clips) {
+      num_rows_ += logmels.clips[clip].num_rows;
+    }
+    const std::size_t step_rows = static_cast<std::size_t>(options.batch_size) *
+                                  static_cast<std::size_t>(options.accumulation);
+    steps_per_epoch_ = static_cast<std::int64_t>((num_rows_ + step_rows - 1) / step_rows);
+  }
+
+  std::vector<FinetuneEpoch> run(const FinetuneFiles& files) {
+    const std::string identity = files.checkpoint.empty() ? "" : fingerprint();
+    if (files.resume) {
+      epochs_ = read_checkpoint(files.checkpoint, net_, optimiser_, identity)
+                    .value_or(std::vector<FinetuneEpoch>());
+    }
+    for (int epoch = static_cast<int>(epochs_.size()) + 1;
+         epoch <= options_.max_epochs && !out_of_patience(); ++epoch) {
+      epochs_.push_back(run_epoch(epoch));
+      if (callbacks_.on_epoch) {
+        callbacks_.on_epoch(epochs_);
+      }
+      if (!files.checkpoint.empty()) {
+        write_checkpoint(files.checkpoint, net_, optimiser_, epochs_, identity);
+      }
+    }
+    return std::move(epochs_);
+  }
+
+ private:
+  bool head_alone(int epoch) const { return epoch <= options_.head_epochs; }
+
+  bool out_of_patience() const {
+    int since_best = 0;
+    for (const FinetuneEpoch& epoch : epochs_) {
+      since_best = epoch.best ? 0 : since_best + 1;
+    }
+    return options_.patience > 0 && since_best >= options_.patience;
+  }
+
+  FinetuneEpoch run_epoch(int number) {
+    net_.set_first_trainable_layer(
+        head_alone(number) ? std::max(first_layer_, net_.net().body.size()) : first_layer_);
+    FinetuneEpoch epoch{.epoch = number};
+    const std::vector<TrainingRow> rows =
+        shuffled_rows(logmels_, train_clips_, options_.seed, number);
+    FinetuneProgress progress{.epoch = number, .examples = rows.size()};
+    double loss = 0, weight = 0;
+    std::size_t num_right = 0;
+    const std::size_t step_rows = static_cast<std::size_t>(options_.batch_size) *
+                                  static_cast<std::size_t>(options_.accumulation);
+    for (std::int64_t step = 0; step < steps_per_epoch_; ++step) {
+      const std::size_t first = static_cast<std::size_t>(step) * step_rows;
+      const StepResult result = run_step(
+          std::span(rows).subspan(first, std::min(step_rows, rows.size() - first)), number, first);
+      const std::int64_t all_before = (number - 1) * steps_per_epoch_ + step;
+      epoch.learning_rate = scheduled_learning_rate(
+          options_, all_before, options_.max_epochs * steps_per_epoch_, steps_per_epoch_);
+      optimiser_.step(epoch.learning_rate, all_before + 1,
+                      all_before + 1 - options_.head_epochs * steps_per_epoch_);
+      loss += result.loss;
+      weight += result.weight;
+      num_right += result.num_right;
+      progress.examples_done = first + result.num_examples;
+      progress.loss = loss / weight;
+      progress.accuracy =
+          static_cast<double>(num_right) / static_cast<double>(progress.examples_done);
+      if (!std::isfinite(result.loss)) {
+        throw Error(ErrorClass::kInvalid,
+                    fmt::format("training diverged in epoch {}: the loss is not finite; lower the "
+                                "learning rate ({}), warm up, or clip the gradient",
+                                number, options_.learning_rate));
+      }
+      if (callbacks_.on_batch) {
+        callbacks_.on_batch(progress);
+      }
+    }
+    epoch.train_loss = progress.loss;
+    epoch.train_accuracy = progress.accuracy;
+    validate(epoch);
+    return epoch;
+  }
+
+  struct StepResult {
+    double loss = 0, weight = 0;  // sums over the examples
+    std::size_t num_right = 0, num_examples = 0;
+  };
+
+  // Gradients of the mean loss of `rows`, in batches.
+  StepResult run_step(std::span<const TrainingRow> rows, int epoch, std::size_t position) {
+    const auto batch_size = static_cast<std::size_t>(options_.batch_size);
+    const std::size_t k = class_weights_.size();
+    StepResult result;
+    for (const TrainingRow& row : rows) {
+      result.weight += class_weights_[static_cast<std::size_t>(logmels_.clips[row.clip].label)];
+    }
+    for (std::size_t first = 0; first < rows.size(); first += batch_size) {
+      const std::size_t n = std::min(batch_size, rows.size() - first);
+      TrainingBatch batch = make_batch(logmels_, shape_, rows.subspan(first, n), class_weights_,
+                                       options_, epoch, position + first);
+      for (float& target : batch.targets) {
+        target /= static_cast<float>(result.weight);
+      }
+      logits_.resize(n * k);
+      losses_.resize(n);
+      net_.forward(
+          batch.logmel, n,
+          {.rate = options_.dropout, .seed = dropout_seed(options_.seed, epoch, position + first)},
+          logits_);
+      net_.backward(batch.targets,
+                    first == 0 ? GradientMode::kOverwrite : GradientMode::kAccumulate, losses_);
+      for (std::size_t i = 0; i < n; ++i) {
+        result.loss += losses_[i] * result.weight;
+        const float* const row = logits_.data() + i * k;
+        const bool right = std::max_element(row, row + k) - row == batch.labels[i];
+        result.num_right += right ? 1 : 0;
+      }
+      result.num_examples += n;
+    }
+    return result;
+  }
+
+  void validate(FinetuneEpoch& epoch) {
+    epoch.validation_loss = epoch.validation_accuracy = std::numeric_limits<double>::quiet_NaN();
+    epoch.best = true;
+    if (validation_clips_.empty()) {
+      return;
+    }
+    std::vector<int> truth;
+    for (const std::size_t clip : validation_clips_) {
+      truth.push_back(logmels_.clips[clip].label);
+    }
+    const Metrics metrics = compute_metrics(truth, predict_clips(net_, logmels_, validation_clips_),
+                                            static_cast<int>(logmels_.labels.size()));
+    epoch.validation_loss = metrics.log_loss;
+    epoch.validation_accuracy = metrics.accuracy;
+    for (const FinetuneEpoch& before : epochs_) {
+      epoch.best = epoch.best && epoch.validation_loss < before.validation_loss;
+    }
+  }
+
+  // Of everything that decides the result.
+  std::string fingerprint() {
+    Fingerprint print;
+    print.add(settings_to_json(options_).dump());
+    print.add(logmels_.rows);
+    for (const FeatureSet::Clip& clip : logmels_.clips) {
+      print.add(fmt::format("{} {}", clip.label, clip.num_rows));
+    }
+    for (const auto clips : {train_clips_, validation_clips_}) {
+      print.add(fmt::format("{}", clips.size()));
+      for (const std::size_t clip : clips) {
+        print.add(fmt::format("{}", clip));
+      }
+    }
+    std::vector<float> values;
+    for (std::size_t i = 0; i < net_.parameters().size(); ++i) {
+      values.resize(net_.parameters()[i].count);
+      net_.to_host(i, values, net_.parameter(i));
+      print.add(values);
+    }
+    return print.text();
+  }
+
+  VggishTraining& net_;
+  const FeatureSet& logmels_;
+  const std::span<const std::size_t> train_clips_, validation_clips_;
+  const FinetuneOptions options_;
+  const FinetuneCallbacks& callbacks_;
+  const ExampleShape shape_;
+  const std::size_t first_layer_;
+  FinetuneOptimiser optimiser_;
+  std::vector<double> class_weights_;
+  std::size_t num_rows_ = 0;
+  std::int64_t steps_per_epoch_ = 0;
+  std::vector<FinetuneEpoch> epochs_;
+  std::vector<float> logits_, losses_;  // of a batch
+};
+
+}  // namespace
+
+std::size_t find_layer(const TrainingNet& net, const std::string& name) {
+  if (name == "head") {
+    return net.body.size();
+  }
+  std::string known = "head";
+  for (std::size_t i = 0; i < net.body.size(); ++i) {
+    const std::string& full = net.body[i].name;
+    const std::string last = full.substr(full.rfind('/') + 1);
+    if (name == full || name == last) {
+      return i;
+    }
+    known += ", " + last;
+  }
+  throw Error(ErrorClass::kUsage,
+              fmt::format("fine-tuning: no layer is called \"{}\"; there are {}", name, known));
+}
+
+std::vector<double> predict_clips(VggishTraining& net, const FeatureSet& logmels,
+                                  std::span<const std::size_t> clips) {
+  const std::size_t k = logmels.labels.size(), values = net.net().input_count();
+  std::vector<double> probabilities;
+  std::vector<float> logits;
+  for (const std::size_t clip : clips) {
+    const std::size_t num_rows = logmels.clips[clip].num_rows;
+    std::vector<double> mean(k);
+    for (std::size_t first = 0; first < num_rows; first += net.max_batch()) {
+      const std::size_t n = std::min(net.max_batch(), num_rows - first);
+      logits.resize(n * k);
+      net.forward(logmels.rows_of(clip).subspan(first * values, n * values), n, {}, logits);
+      softmax(logits.data(), n, k);
+      for (std::size_t i = 0; i < n * k; ++i) {
+        mean[i % k] += static_cast<double>(logits[i]) / static_cast<double>(num_rows);
+      }
+    }
+    probabilities.insert(probabilities.end(), mean.begin(), mean.end());
+  }
+  return probabilities;
+}
+
+std::vector<FinetuneEpoch> finetune(TrainingBackend& backend, VggishTraining& net,
+                                    const FeatureSet& logmels,
+                                    std::span<const std::size_t> train_clips,
+                                    std::span<const std::size_t> validation_clips,
+                                    const FinetuneOptions& options, const FinetuneFiles& files,
+                                    const FinetuneCallbacks& callbacks) {
+  check_options(options);
+  if (train_clips.empty()) {
+    throw Error(ErrorClass::kUsage, "fine-tuning: there is no training clip");
+  }
+  if (static_cast<std::size_t>(logmels.num_features) != net.net().input_count() ||
+      logmels.labels.size() != net.net().num_classes ||
+      static_cast<std::size_t>(options.batch_size) > net.max_batch()) {
+    throw Error(
+        ErrorClass::kUsage,
+        fmt::format("fine-tuning: examples of {} values, {} classes and batches of {} for a "
+                    "network of {} values, {} classes and batches of {}",
+                    logmels.num_features, logmels.labels.size(), options.batch_size,
+                    net.net().input_count(), net.net().num_classes, net.max_batch()));
+  }
+  return FinetuneRun(backend, net, logmels, train_clips, validation_clips, options, callbacks)
+      .run(files);
+}
+
+}  // namespace vggroove

@@ -1,0 +1,165 @@
+#include "train/training_batch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/dsp/logmel.h"
+#include "train/random.h"
+
+namespace vggroove {
+namespace {
+
+// The streams of a seed: an epoch's order, its batches' augmentation and their dropout.
+enum class Purpose : std::uint64_t { kOrder = 1, kAugmentation = 2, kDropout = 3 };
+
+Random stream(std::uint64_t seed, Purpose purpose, int epoch, std::size_t position) {
+  // Two steps, so that no two (purpose, epoch, position) share a stream number.
+  Random of_epoch(seed,
+                  (static_cast<std::uint64_t>(purpose) << 32) + static_cast<std::uint64_t>(epoch));
+  return Random(of_epoch.next(), position);
+}
+
+float silence() {
+  return static_cast<float>(std::log(LogMelSpec::kLogOffset));
+}
+
+// ln(g mel + offset) from ln(mel + offset): what a louder recording would have given.
+void change_gain(std::span<float> example, double gain_db) {
+  const double factor = std::pow(10, gain_db / 20);
+  for (float& value : example) {
+    const double mel = std::max(0.0, std::exp(static_cast<double>(value)) - LogMelSpec::kLogOffset);
+    value = static_cast<float>(std::log(factor * mel + LogMelSpec::kLogOffset));
+  }
+}
+
+void mask(std::span<float> example, const ExampleShape& shape, const Augmentation& augmentation,
+          Random& random) {
+  // [first, end) of `size`, at most max_width wide.
+  const auto stripe = [&](std::size_t size, int max_width) {
+    const std::size_t width =
+        std::min<std::size_t>(size, random.below(static_cast<std::uint64_t>(max_width) + 1));
+    const std::size_t first = random.below(size - width + 1);
+    return std::pair(first, first + width);
+  };
+  for (int i = 0; i < augmentation.num_time_masks; ++i) {
+    const auto [first, end] = stripe(shape.frames, augmentation.max_time_frames);
+    std::fill(example.begin() + static_cast<std::ptrdiff_t>(first * shape.bands),
+              example.begin() + static_cast<std::ptrdiff_t>(end * shape.bands), silence());
+  }
+  for (int i = 0; i < augmentation.num_band_masks; ++i) {
+    const auto [first, end] = stripe(shape.bands, augmentation.max_bands);
+    for (std::size_t frame = 0; frame < shape.frames; ++frame) {
+      std::fill(example.begin() + static_cast<std::ptrdiff_t>(frame * shape.bands + first),
+                example.begin() + static_cast<std::ptrdiff_t>(frame * shape.bands + end),
+                silence());
+    }
+  }
+}
+
+// Beta(alpha, alpha) by Johnk's method: u^(1/a) / (u^(1/a) + v^(1/a)) where the sum is at most 1.
+double symmetric_beta(double alpha, Random& random) {
+  for (;;) {
+    const double x = std::pow(random.uniform(), 1 / alpha);
+    const double y = std::pow(random.uniform(), 1 / alpha);
+    if (x + y <= 1 && x + y > 0) {
+      return x / (x + y);
+    }
+  }
+}
+
+// Every example becomes a mixture with the next one of the batch, in one proportion.
+void mix(TrainingBatch& batch, std::size_t n, double share) {
+  const auto blend = [&](std::vector<float>& values) {
+    const std::vector<float> before = values;
+    const std::size_t size = values.size() / n;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] =
+          static_cast<float>(share * before[i] + (1 - share) * before[(i + size) % before.size()]);
+    }
+  };
+  blend(batch.logmel);
+  blend(batch.targets);
+  if (share < 0.5) {
+    std::rotate(batch.labels.begin(), batch.labels.begin() + 1, batch.labels.end());
+  }
+}
+
+}  // namespace
+
+TrainingBatch make_batch(const FeatureSet& logmels, const ExampleShape& shape,
+                         std::span<const TrainingRow> rows, std::span<const double> class_weights,
+                         const FinetuneOptions& options, int epoch, std::size_t position) {
+  const Augmentation& augmentation = options.augmentation;
+  const std::size_t n = rows.size(), k = logmels.labels.size();
+  TrainingBatch batch;
+  batch.logmel.resize(n * shape.count());
+  batch.targets.resize(n * k);
+  for (std::size_t i = 0; i < n; ++i) {
+    Random random = stream(options.seed, Purpose::kAugmentation, epoch, position + i);
+    const FeatureSet::Clip& clip = logmels.clips[rows[i].clip];
+    std::size_t first_frame = rows[i].row * shape.frames;
+    if (augmentation.random_crop) {
+      first_frame = random.below((clip.num_rows - 1) * shape.frames + 1);
+    }
+    const std::span<float> example =
+        std::span(batch.logmel).subspan(i * shape.count(), shape.count());
+    std::copy_n(logmels.rows_of(rows[i].clip).begin() +
+                    static_cast<std::ptrdiff_t>(first_frame * shape.bands),
+                shape.count(), example.begin());
+    if (augmentation.gain_db > 0) {
+      change_gain(example, augmentation.gain_db * (2 * random.uniform() - 1));
+    }
+    mask(example, shape, augmentation, random);
+    const auto label = static_cast<std::size_t>(clip.label);
+    batch.labels.push_back(clip.label);
+    batch.total_weight += class_weights[label];
+    for (std::size_t c = 0; c < k; ++c) {
+      const double target = (c == label ? 1 - options.label_smoothing : 0) +
+                            options.label_smoothing / static_cast<double>(k);
+      batch.targets[i * k + c] = static_cast<float>(class_weights[c] * target);
+    }
+  }
+  if (augmentation.mixup_alpha > 0) {
+    // A stream of its own: beyond the positions of all rows.
+    Random random = stream(options.seed, Purpose::kAugmentation, epoch, ~position);
+    mix(batch, n, symmetric_beta(augmentation.mixup_alpha, random));
+  }
+  return batch;
+}
+
+std::vector<double> balanced_class_weights(const FeatureSet& logmels,
+                                           std::span<const std::size_t> clips) {
+  std::vector<double> counts(logmels.labels.size());
+  double total = 0, num_present = 0;
+  for (const std::size_t clip : clips) {
+    counts[static_cast<std::size_t>(logmels.clips[clip].label)] +=
+        static_cast<double>(logmels.clips[clip].num_rows);
+    total += static_cast<double>(logmels.clips[clip].num_rows);
+  }
+  for (const double count : counts) {
+    num_present += count > 0 ? 1 : 0;
+  }
+  for (double& count : counts) {
+    count = count > 0 ? total / (num_present * count) : 0;
+  }
+  return counts;
+}
+
+std::vector<TrainingRow> shuffled_rows(const FeatureSet& logmels,
+                                       std::span<const std::size_t> clips, std::uint64_t seed,
+                                       int epoch) {
+  std::vector<TrainingRow> rows;
+  for (const std::size_t clip : clips) {
+    for (std::size_t row = 0; row < logmels.clips[clip].num_rows; ++row) {
+      rows.push_back({clip, row});
+    }
+  }
+  stream(seed, Purpose::kOrder, epoch, 0).shuffle(std::span(rows));
+  return rows;
+}
+
+std::uint64_t dropout_seed(std::uint64_t seed, int epoch, std::size_t position) {
+  return stream(seed, Purpose::kDropout, epoch, position).next();
+}
+
+}  // namespace vggroove
