@@ -47,6 +47,10 @@ void multiply_panel(Arithmetic arithmetic, const PanelProduct& product, float* w
 
 void pack_panel(Arithmetic arithmetic, const float* weights, std::size_t row_stride,
                 std::size_t depth, std::byte* panel) {
+  if (arithmetic == Arithmetic::kFp32 && row_stride == kPanelColumns) {
+    std::memcpy(panel, weights, depth * kPanelColumns * sizeof(float));
+    return;
+  }
   constexpr std::size_t kHalf = kPanelColumns / 2;
   auto* const words = reinterpret_cast<std::uint32_t*>(panel);
   for (std::size_t k = 0; k < depth; ++k) {

@@ -44,19 +44,23 @@ WinogradFilters::WinogradFilters(Arithmetic arithmetic, std::size_t in_channels,
 
 void WinogradFilters::set_piece(const float* const taps[9], std::size_t first_row) {
   const std::size_t panel_bytes = b_panel_bytes(arithmetic_, in_channels_);
-  std::vector<float> transformed(kNumFrequencies * kPieceDepth * kPanelColumns);
+  // Written apart and then moved, one frequency after the other: in their final places the 36
+  // values of a filter are a power of two apart and would drive each other out of the caches.
+  constexpr std::size_t kFrequencyFloats = kPieceDepth * kPanelColumns + kSkewBytes / sizeof(float);
+  std::vector<float> transformed(kNumFrequencies * kFrequencyFloats);
   for (std::size_t panel = 0; panel < out_channels_ / kPanelColumns; ++panel) {
     const float* tap_columns[9];
     for (std::size_t tap = 0; tap < 9; ++tap) {
       tap_columns[tap] = taps[tap] + panel * kPanelColumns;
     }
-    winograd_transform_filters(tap_columns, out_channels_, kPieceDepth, transformed.data());
+    winograd_transform_filters(tap_columns, out_channels_, kPieceDepth, transformed.data(),
+                               kFrequencyFloats);
     std::byte* const block =
         filters_.data() + panel / kBlockPanels * kNumFrequencies * kBlockPanels * panel_bytes;
     for (std::size_t f = 0; f < kNumFrequencies; ++f) {
       std::byte* const to = block + (f * kBlockPanels + panel % kBlockPanels) * panel_bytes;
-      pack_panel(arithmetic_, transformed.data() + f * kPieceDepth * kPanelColumns, kPanelColumns,
-                 kPieceDepth, to + first_row * (panel_bytes / in_channels_));
+      pack_panel(arithmetic_, transformed.data() + f * kFrequencyFloats, kPanelColumns, kPieceDepth,
+                 to + first_row * b_panel_bytes(arithmetic_, 1));
     }
   }
 }

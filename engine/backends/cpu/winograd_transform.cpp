@@ -300,7 +300,7 @@ void transform_filters(const float* const taps[9], std::size_t row_stride, std::
         DoubleVector u[6];
         transform_filter_row(rows[i], u);
         for (std::size_t j = 0; j < 6; ++j) {
-          float* const to = filters + ((i * 6 + j) * depth + k) * kPanelColumns + column;
+          float* const to = filters + (i * 6 + j) * frequency_floats + k * kPanelColumns + column;
           hn::StoreU(hn::DemoteTo(float_tag, u[j]), float_tag, to);
         }
       }
@@ -340,7 +340,7 @@ void winograd_transform_output(const OutputTransform& transform) {
 }
 
 void winograd_transform_filters(const float* const taps[9], std::size_t row_stride,
-                                std::size_t depth, float* filters) {
+                                std::size_t depth, float* filters, std::size_t frequency_floats) {
   HWY_DYNAMIC_DISPATCH(transform_filters)(taps, row_stride, depth, filters);
 }
 

@@ -74,8 +74,9 @@ struct OutputTransform {
 void winograd_transform_output(const OutputTransform& transform);
 
 // One panel of filters: taps[r * 3 + s] points at [depth][row_stride] weights of tap (r, s), of
-// which the first 32 columns count -> filters [36][depth][32] float. Computed in double.
+// which the first 32 columns count -> filters: 36 matrices [depth][32] float, `frequency_floats`
+// apart. Computed in double.
 void winograd_transform_filters(const float* const taps[9], std::size_t row_stride,
-                                std::size_t depth, float* filters);
+                                std::size_t depth, float* filters, std::size_t frequency_floats);
 
 }  // namespace vggroove::cpu
