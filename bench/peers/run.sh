@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Races vggroove against PyTorch and ONNX Runtime on this machine (about 15 minutes, 10 GB of disk).
+# Races vggroove against PyTorch and ONNX Runtime on this machine (about 20 minutes, 10 GB of disk).
 #   bench/peers/run.sh BUILD_DIR [compare.py options]
 set -euo pipefail
 build=$1
@@ -13,3 +13,5 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import torch, onnxrun
 fi
 "$venv/bin/python" "$here/compare.py" --program "$build/vggroove" --network-bench "$build/bench/network_bench" \
   --work "$build/peers" --out "bench/results/peers.json" "$@"
+"$venv/bin/python" "$here/train_race.py" --program "$build/vggroove" --training-bench "$build/bench/training_bench" \
+  --work "$build/peers" --out "bench/results/training.json"
