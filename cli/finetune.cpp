@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -132,7 +133,7 @@ void print_epochs(std::span<const FinetuneEpoch> epochs) {
   }
 }
 
-int finetune_verb(FinetuneVerb verb) {
+int finetune_verb(const FinetuneVerb& verb) {
   check_options(verb.training);
   const std::size_t first_layer = find_layer(vggish_training_net(0, 1), verb.training.first_layer);
   require_writable(verb.out);

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,7 +95,8 @@ void print_layers(const Settings& settings) {
     } while (process_cpu_s() - start < 0.1);
     return 1e3 * (process_cpu_s() - start) / repeats;
   };
-  fmt::print("layer         forward    dgrad    wgrad  (ms of CPU time; GFLOP/s of the definition)\n");
+  fmt::print(
+      "layer         forward    dgrad    wgrad  (ms of CPU time; GFLOP/s of the definition)\n");
   for (const TrainingNet::Layer& layer : vggish_training_net(0, kClasses).layers()) {
     const auto* const conv = std::get_if<Conv3x3Spec>(&layer.spec);
     const auto* const dense = std::get_if<DenseSpec>(&layer.spec);

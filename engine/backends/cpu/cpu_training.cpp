@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <new>
 
 #include "engine/backends/cpu/elementwise.h"
 #include "engine/backends/training_arithmetic.h"
