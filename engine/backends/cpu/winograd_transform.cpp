@@ -280,7 +280,7 @@ HWY_INLINE void transform_filter_row(const DoubleVector g[3], DoubleVector u[6])
 }
 
 void transform_filters(const float* const taps[9], std::size_t row_stride, std::size_t depth,
-                       float* filters) {
+                       float* filters, std::size_t frequency_floats) {
   const hn::Rebind<float, decltype(kDoubleTag)> float_tag;
   for (std::size_t k = 0; k < depth; ++k) {
     for (std::size_t column = 0; column < kPanelColumns; column += kDoubleLanes) {
@@ -341,7 +341,7 @@ void winograd_transform_output(const OutputTransform& transform) {
 
 void winograd_transform_filters(const float* const taps[9], std::size_t row_stride,
                                 std::size_t depth, float* filters, std::size_t frequency_floats) {
-  HWY_DYNAMIC_DISPATCH(transform_filters)(taps, row_stride, depth, filters);
+  HWY_DYNAMIC_DISPATCH(transform_filters)(taps, row_stride, depth, filters, frequency_floats);
 }
 
 }  // namespace vggroove::cpu
