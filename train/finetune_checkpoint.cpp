@@ -79,6 +79,7 @@ void write_checkpoint(const std::filesystem::path& path, VggishTraining& net,
   }
   const std::vector<Entry> list = entries(net, optimiser);
   std::vector<weights::TensorHeader> headers;
+  headers.reserve(list.size());
   for (const Entry& entry : list) {
     headers.push_back({entry.name, weights::DType::kF32, shape_of(net, entry)});
   }

@@ -119,7 +119,7 @@ TrainingBatch make_batch(const FeatureSet& logmels, const ExampleShape& shape,
       batch.targets[i * k + c] = static_cast<float>(class_weights[c] * target);
     }
   }
-  if (augmentation.mixup_alpha > 0) {
+  if (augmentation.mixup_alpha > 0 && n > 1) {
     // A stream of its own: beyond the positions of all rows.
     Random random = stream(options.seed, Purpose::kAugmentation, epoch, ~position);
     mix(batch, n, symmetric_beta(augmentation.mixup_alpha, random));
