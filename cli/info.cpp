@@ -16,7 +16,9 @@
 
 #include "cli/locations.h"
 #include "cli/verbs.h"
+#include "engine/backends/plugin_loader.h"
 #include "engine/device/cpu_info.h"
+#include "engine/device/cuda_driver.h"
 
 namespace vggroove::cli {
 
@@ -59,6 +61,25 @@ Json libraries() {
                               FMT_VERSION % 100)}};
 }
 
+// Of the GPUs, the driver's word: their plugin is looked for but not loaded.
+Json devices() {
+  const std::filesystem::path cuda = find_plugin(Device::kCuda), sim = find_plugin(Device::kSim);
+  const CudaDriver driver = query_cuda_driver();
+  Json gpus = Json::array();
+  for (const GpuInfo& gpu : driver.devices) {
+    gpus.push_back(
+        {{"name", gpu.name},
+         {"compute_capability", fmt::format("{}.{}", gpu.capability_major, gpu.capability_minor)},
+         {"memory_gib", std::round(10 * static_cast<double>(gpu.memory_bytes) / (1 << 30)) / 10}});
+  }
+  return {{"cuda",
+           {{"plugin", cuda.string()},
+            {"usable", driver.usable() && !cuda.empty()},
+            {"trouble", driver.trouble},
+            {"gpus", gpus}}},
+          {"sim", {{"plugin", sim.string()}}}};
+}
+
 Json collect() {
   const std::filesystem::path model = default_model_path();
   std::error_code missing;
@@ -69,6 +90,7 @@ Json collect() {
                  {"instruction_set", cpu_info().instruction_set},
                  {"bf16_arithmetic", cpu_info().has_quick_bf16_dot}};
   info["memory_gib"] = std::round(10 * memory_gib()) / 10;
+  info["devices"] = devices();
   info["formats"] = kFormats;
   info["libraries"] = libraries();
   info["default_model"] = {{"path", model.string()},
@@ -92,6 +114,19 @@ void print_for_people(const Json& info) {
   line("bf16", cpu["bf16_arithmetic"].get<bool>() ? "multiplied in bf16"
                                                   : "weights kept in bf16, multiplied in fp32");
   line("memory", info["memory_gib"].dump() + " GiB");
+  const Json& cuda = info["devices"]["cuda"];
+  std::string gpus = cuda["trouble"];
+  for (const Json& gpu : cuda["gpus"]) {
+    gpus += fmt::format("{}{} (compute capability {}, {} GiB)", gpus.empty() ? "" : "; ",
+                        gpu["name"].get<std::string>(),
+                        gpu["compute_capability"].get<std::string>(), gpu["memory_gib"].dump());
+  }
+  const auto plugin = [&](const char* device) {
+    const std::string path = info["devices"][device]["plugin"];
+    return path.empty() ? "plugin not installed" : path;
+  };
+  line("cuda", fmt::format("{}; {}", gpus, plugin("cuda")));
+  line("sim", plugin("sim"));
   line("formats", info["formats"]);
   std::string versions;
   for (const auto& [name, version] : info["libraries"].items()) {

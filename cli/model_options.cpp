@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "base/error.h"
 #include "cli/locations.h"
+#include "engine/backends/plugin_loader.h"
 
 namespace vggroove::cli {
 namespace fs = std::filesystem;
@@ -19,6 +21,24 @@ namespace {
 // For embeddings of the released weights in AudioSet form; ten genres.
 constexpr const char* kShippedHead = "heads/audioset-genre10.safetensors";
 
+// The options' checks let no other names through.
+Device device_named(std::string_view name) {
+  for (const Device device : {Device::kCpu, Device::kCuda, Device::kSim}) {
+    if (name == device_name(device)) {
+      return device;
+    }
+  }
+  return Device::kAuto;
+}
+Precision precision_named(std::string_view name) {
+  for (const Precision precision : {Precision::kTf32, Precision::kBf16}) {
+    if (name == precision_name(precision)) {
+      return precision;
+    }
+  }
+  return Precision::kFp32;
+}
+
 }  // namespace
 
 void add_model_options(CLI::App& verb, ModelOptions& options) {
@@ -26,13 +46,17 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                   "Model file (default: $VGGROOVE_MODEL, else "
                   "~/.local/share/vggroove/vggish.safetensors)")
       ->type_name("FILE");
-  verb.add_option("--device", options.device, "What computes (default: auto)")
+  verb.add_option(
+          "--device", options.device,
+          "What computes: cpu, cuda (an NVIDIA GPU), sim (the cuda code on the processor, to "
+          "verify it; slow) or auto: cuda where there is a GPU, else cpu (default: auto)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"auto", "cpu"}));
+      ->check(CLI::IsMember({"auto", "cpu", "cuda", "sim"}));
   verb.add_option("--precision", options.precision,
-                  "bf16 takes less time and memory, and is slightly less exact (default: fp32)")
+                  "bf16, and on cuda tf32, take less time, and are slightly less exact (default: "
+                  "fp32)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
+      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
   verb.add_option("--jobs,-j", options.num_jobs, "Worker threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
@@ -65,13 +89,17 @@ weights::ModelFile open_model(const ModelOptions& options) {
 
 std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
                                            const ModelOptions& options) {
+  const DeviceChoice choice = choose_device(device_named(options.device));
   VggishOptions engine_options;
-  engine_options.device = options.device == "cpu" ? Device::kCpu : Device::kAuto;
-  engine_options.precision = options.precision == "bf16" ? Precision::kBf16 : Precision::kFp32;
+  engine_options.device = choice.device;
+  engine_options.precision = precision_named(options.precision);
+  engine_options.cache_folder = default_cache_folder();
   std::shared_ptr<const Vggish> net = Vggish::load(model, engine_options);
-  if (options.verbose || isatty(STDERR_FILENO) != 0) {
-    fmt::print(stderr, "vggroove: {} on {}, {}\n", model.path().string(), net->device_description(),
-               options.precision);
+  // Always where a GPU could be expected: a run on the processor takes many times as long.
+  if (options.verbose || isatty(STDERR_FILENO) != 0 || !choice.why_not_cuda.empty()) {
+    fmt::print(stderr, "vggroove: {} on {}, {}{}\n", model.path().string(),
+               net->device_description(), options.precision,
+               choice.why_not_cuda.empty() ? "" : "; not on cuda: " + choice.why_not_cuda);
   }
   return net;
 }

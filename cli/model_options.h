@@ -35,7 +35,8 @@ void add_head_option(CLI::App& verb, ModelOptions& options);
 // Throws Error(kNotFound) that names the ways to get a model, and ModelFile::open's errors.
 weights::ModelFile open_model(const ModelOptions& options);
 
-// Loads the network; says on stderr which device computes (--verbose, or on a terminal).
+// Loads the network; says on stderr which device computes (--verbose, on a terminal, or where auto
+// had to leave the GPU out). Throws choose_device's errors (engine/backends/plugin_loader.h).
 std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
                                            const ModelOptions& options);
 

@@ -1,15 +1,20 @@
 # `cmake --install`: the program, the shipped heads, the parts as libraries with their headers, and a
 # package file, so that another project can find_package(vggroove) and link vggroove::pipeline.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(parts GLOBAL PROPERTY VGGROOVE_PARTS)
 install(TARGETS vggroove RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${parts} EXPORT vggroove ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(plugin vggroove_cuda vggroove_sim)  # engine/backends/plugin_loader.h looks for them there
+  if(TARGET ${plugin})
+    install(TARGETS ${plugin} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/vggroove)
+  endif()
+endforeach()
 foreach(part ${parts})
   string(REPLACE vggroove_ "" folder ${part})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vggroove
-          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE
+          PATTERN backends/cuda EXCLUDE PATTERN backends/sim EXCLUDE)  # they need CUDA's headers
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/weights/heads DESTINATION ${CMAKE_INSTALL_DATADIR}/vggroove)
 

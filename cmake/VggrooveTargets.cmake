@@ -27,6 +27,23 @@ function(vggroove_part name)
   set_property(GLOBAL APPEND PROPERTY VGGROOVE_PARTS vggroove_${name})
 endfunction()
 
+# What the build string of program and plugins is made of (engine/backends/plugin_build.h).
+set(VGGROOVE_PLUGIN_DEFINITIONS VGGROOVE_VERSION="${PROJECT_VERSION}" $<$<BOOL:${VGGROOVE_SANITIZE}>:VGGROOVE_SANITIZED>)
+
+# vggroove_plugin(NAME FOLDER SOURCES ...): a library vggroove_NAME for the program to open when it runs
+# (engine/backends/plugin.h), written to FOLDER. Only its entry point can be seen from outside.
+function(vggroove_plugin name folder)
+  cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
+  add_library(vggroove_${name} MODULE ${arg_SOURCES})
+  target_compile_definitions(vggroove_${name} PRIVATE ${VGGROOVE_PLUGIN_DEFINITIONS})
+  target_include_directories(vggroove_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(vggroove_${name} PRIVATE vggroove_flags)
+  set(exports ${PROJECT_SOURCE_DIR}/engine/backends/plugin.map)
+  target_link_options(vggroove_${name} PRIVATE -Wl,--version-script=${exports} -Wl,--as-needed)
+  set_target_properties(vggroove_${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${folder} LINK_DEPENDS ${exports}
+    INSTALL_RPATH_USE_LINK_PATH ON)  # NVIDIA's libraries are where the toolkit was
+endfunction()
+
 # vggroove_test(NAME SOURCES ... [LINK ...] [LABELS L] [PREFIX P]): one GoogleTest program; every TEST
 # in it is a ctest test of its own, P before its name. Files under tests/golden are found through
 # VGGROOVE_GOLDEN_DIR.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/onednn/onednn_backend.h"
+#include "engine/backends/plugin_loader.h"
 #include "engine/device/huge_buffer.h"
 #include "engine/nets/vggish_layers.h"
 #include "kernels/dsp/logmel.h"
@@ -113,6 +114,14 @@ std::shared_ptr<const Vggish> Vggish::load(const weights::ModelFile& model,
   }
   const TensorReader tensors = [&model](std::string_view name, std::int64_t first,
                                         std::span<float> out) { model.read(name, first, out); };
+  const Device device = choose_device(options.device).device;
+  if (device != Device::kCpu) {
+    return open_plugin(device).load_vggish(tensors, options.precision, options.cache_folder);
+  }
+  if (options.precision == Precision::kTf32) {
+    throw Error(ErrorClass::kUsage,
+                "tf32 is a precision of NVIDIA's tensor cores; on cpu choose fp32 or bf16");
+  }
   if (options.cpu_path == CpuPath::kOneDnn) {
     return make_vggish(onednn::OneDnnBackend(options.precision), tensors);
   }

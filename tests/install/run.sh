@@ -27,6 +27,12 @@ with zipfile.ZipFile(sys.argv[2], "w") as f:  # PCA parameters that change nothi
         f.writestr(name + ".npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() +
                    struct.pack(f"<{len(values)}f", *values))
 PY
+for plugin in "$build"/libvggroove_*.so; do
+  [ -e "$plugin" ] || continue
+  installed=$(find "$scratch/prefix" -path "*/vggroove/$(basename "$plugin")")
+  "$scratch/prefix/bin/vggroove" info | grep -qF "$installed" ||
+    { echo "install: the installed program does not find ${installed:-$plugin}" >&2; exit 1; }
+done
 printed=$("$scratch/consumer/consumer" "$scratch/model.safetensors" "$scratch/tone.wav")
 [ "$printed" = "3 examples" ] || { echo "install: the consumer printed: $printed" >&2; exit 1; }
 

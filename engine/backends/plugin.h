@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/device/device.h"
+#include "engine/nets/vggish.h"
+#include "engine/nets/vggish_layers.h"
+
+namespace vggroove {
+
+// What a plugin (libvggroove_cuda.so, libvggroove_sim.so) gives to the program that opened it. C++
+// objects and Errors cross the border, so both sides must be of one build: PluginEntry tells.
+class Plugin {
+ public:
+  virtual ~Plugin() = default;
+  // The network on the plugin's device 0. Throws Error where the device fails or lacks memory.
+  // What it learns about the device and wants to keep between runs goes below `cache_folder`;
+  // empty: nowhere.
+  virtual std::shared_ptr<const Vggish> load_vggish(
+      const TensorReader& tensors, Precision precision,
+      const std::filesystem::path& cache_folder) const = 0;
+};
+
+// Grows with every change of anything that crosses the border: this file, and the classes that it
+// names.
+inline constexpr int kPluginContract = 1;
+
+struct PluginEntry {
+  int contract = kPluginContract;
+  const char* build = nullptr;     // kPluginBuild (plugin_build.h)
+  const Plugin* plugin = nullptr;  // lives as long as the program
+};
+
+// The one symbol of a plugin: extern "C" const PluginEntry* vggroove_plugin_entry();
+// Its first field, a number, may be read whatever build the plugin is of; the rest only then.
+inline constexpr const char* kPluginSymbol = "vggroove_plugin_entry";
+
+}  // namespace vggroove
