@@ -20,6 +20,8 @@ std::string_view error_class_name(ErrorClass error_class) {
       return "invalid";
     case ErrorClass::kIo:
       return "io";
+    case ErrorClass::kDevice:
+      return "device";
     case ErrorClass::kUsage:
       return "usage";
   }

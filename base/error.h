@@ -16,6 +16,7 @@ enum class ErrorClass {
   kTooShort,     // shorter than one example, and --strict asked to refuse that
   kInvalid,      // readable, but the values make no sense (NaN samples, labels of one class, ...)
   kIo,           // reading or writing failed (disk full, connection lost, ...)
+  kDevice,       // the GPU or its driver failed
   kUsage,        // the caller asked for something that does not fit together
 };
 

@@ -10,7 +10,8 @@ namespace vggroove::cli {
 // ${XDG_DATA_HOME:-~/.local/share}/vggroove/vggish.safetensors.
 std::filesystem::path default_model_path();
 
-// Where downloads, and what was found out about a GPU, are kept: ${XDG_CACHE_HOME:-~/.cache}/vggroove.
+// Where downloads, and what was found out about a GPU, are kept:
+// ${XDG_CACHE_HOME:-~/.cache}/vggroove.
 std::filesystem::path default_cache_folder();
 
 // Folders that may hold the files shipped with the program, first choice first:

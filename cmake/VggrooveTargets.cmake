@@ -28,7 +28,10 @@ function(vggroove_part name)
 endfunction()
 
 # What the build string of program and plugins is made of (engine/backends/plugin_build.h).
-set(VGGROOVE_PLUGIN_DEFINITIONS VGGROOVE_VERSION="${PROJECT_VERSION}" $<$<BOOL:${VGGROOVE_SANITIZE}>:VGGROOVE_SANITIZED>)
+set(VGGROOVE_PLUGIN_DEFINITIONS VGGROOVE_VERSION="${PROJECT_VERSION}")
+if(VGGROOVE_SANITIZE)
+  list(APPEND VGGROOVE_PLUGIN_DEFINITIONS VGGROOVE_SANITIZED)
+endif()
 
 # vggroove_plugin(NAME FOLDER SOURCES ...): a library vggroove_NAME for the program to open when it runs
 # (engine/backends/plugin.h), written to FOLDER. Only its entry point can be seen from outside.

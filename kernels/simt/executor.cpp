@@ -20,6 +20,7 @@ namespace vggroove::simt {
 
 Thread* current_thread = nullptr;
 Observer* observer = nullptr;
+void (*stream_player)(StreamLaunch launch) = nullptr;
 
 namespace {
 

@@ -5,9 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "kernels/common/stream.h"
+#include "kernels/simt/stream_player.h"
 #include "kernels/simt/vector_types.h"
 
 namespace vggroove::simt {
@@ -69,22 +72,38 @@ T* dynamic_shared() {
   return static_cast<T*>(dynamic_shared_memory());
 }
 
+template <class Param>
+void note_pointer(std::vector<PointerParameter>& pointers, const Param& param) {
+  if constexpr (std::is_pointer_v<Param>) {
+    pointers.push_back({param, !std::is_const_v<std::remove_pointer_t<Param>>});
+  }
+}
+
 template <class... Params, class... Args>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes,
-            Stream /*stream*/, Args&&... args) {
+            Stream stream, Args&&... args) {
   using Call = std::pair<void (*)(Params...), std::tuple<Params...>>;
   const Call call(kernel, std::tuple<Params...>(static_cast<Params>(std::forward<Args>(args))...));
-  run({.kernel = reinterpret_cast<const void*>(kernel),
-       .grid = grid,
-       .block = block,
-       .dynamic_shared_bytes = dynamic_shared_bytes,
-       .run_thread =
-           [](const void* arguments) {
-             const auto& [function, parameters] = *static_cast<const Call*>(arguments);
-             std::apply(function, parameters);
-           },
-       .arguments = &call,
-       .argument_bytes = sizeof call});
+  const auto run_call = [=] {
+    run({.kernel = reinterpret_cast<const void*>(kernel),
+         .grid = grid,
+         .block = block,
+         .dynamic_shared_bytes = dynamic_shared_bytes,
+         .run_thread =
+             [](const void* arguments) {
+               const auto& [function, parameters] = *static_cast<const Call*>(arguments);
+               std::apply(function, parameters);
+             },
+         .arguments = &call,
+         .argument_bytes = sizeof call});
+  };
+  if (stream_player == nullptr) {
+    run_call();
+    return;
+  }
+  std::vector<PointerParameter> pointers;
+  std::apply([&](const Params&... params) { (note_pointer(pointers, params), ...); }, call.second);
+  stream_player({reinterpret_cast<const void*>(kernel), stream, std::move(pointers), run_call});
 }
 
 }  // namespace vggroove::simt

@@ -17,7 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kToys = VGGROOVE_TOY_PLUGINS;
-const std::string kPluginFolder = "VGGROOVE_PLUGIN_DIR=" + (kToys / "toy").string();
+const std::string kToyFolder = "VGGROOVE_PLUGIN_DIR=" + (kToys / "toy").string();
+// The real plugin, with NVIDIA's libraries behind it, where this build has one.
+const fs::path kBuilt = fs::path(VGGROOVE_PROGRAM).parent_path();
+const std::string kPluginFolder = fs::exists(kBuilt / "libvggroove_cuda.so")
+                                      ? "VGGROOVE_PLUGIN_DIR=" + kBuilt.string()
+                                      : kToyFolder;
 const std::string kFakeDriver = "LD_LIBRARY_PATH=" + (kToys / "driver").string();
 
 class Startup : public ::testing::Test {
@@ -88,15 +93,15 @@ TEST_F(Startup, without_a_driver_device_cuda_is_an_error) {
 }
 
 TEST(StartupWithADriver, auto_takes_cuda) {
-  const ProgramResult run = run_vggroove(classify("auto"), {kPluginFolder, kFakeDriver});
+  const ProgramResult run = run_vggroove(classify("auto"), {kToyFolder, kFakeDriver});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.err.find(" on cpu"), std::string::npos) << run.err;
   std::vector<std::string> verbose = classify("auto");
   verbose.emplace_back("-v");
-  EXPECT_NE(run_vggroove(verbose, {kPluginFolder, kFakeDriver}).err.find(" on a toy, fp32"),
+  EXPECT_NE(run_vggroove(verbose, {kToyFolder, kFakeDriver}).err.find(" on a toy, fp32"),
             std::string::npos);
   const nlohmann::json info =
-      nlohmann::json::parse(run_vggroove({"info", "--json"}, {kPluginFolder, kFakeDriver}).out);
+      nlohmann::json::parse(run_vggroove({"info", "--json"}, {kToyFolder, kFakeDriver}).out);
   EXPECT_TRUE(info["devices"]["cuda"]["usable"]);
   EXPECT_EQ(info["devices"]["cuda"]["gpus"][0]["name"], "Fake GPU 0");
 }

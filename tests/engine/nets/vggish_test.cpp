@@ -11,12 +11,12 @@
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/device/cpu_info.h"
-#include "engine/device/parallel_for.h"
 #include "engine/nets/vggish_layers.h"
 #include "kernels/dsp/logmel.h"
 #include "tests/support/compare.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/guarded_buffer.h"
+#include "tests/support/seeded_network.h"
 #include "tests/support/temporary_folder.h"
 #include "weights/he_init.h"
 #include "weights/model_file.h"
@@ -75,30 +75,6 @@ void expect_golden(const Vggish& net, double tolerance, const char* what) {
       tolerance, what);
 }
 
-// The seeded weights in memory: 289 MB, computed once per program.
-TensorReader seeded_tensors() {
-  static const std::vector<std::vector<float>> tensors = [] {
-    std::vector<std::vector<float>> made;
-    for (const weights::TensorSpec& spec : weights::vggish_tensors()) {
-      std::vector<float>& values = made.emplace_back(weights::num_elements(spec.shape));
-      constexpr std::size_t kPiece = 1 << 18;
-      parallel_for((values.size() + kPiece - 1) / kPiece, [&](std::size_t piece) {
-        const std::size_t first = piece * kPiece;
-        weights::he_init(kSeed, made.size() - 1, static_cast<std::int64_t>(first),
-                         std::span(values).subspan(first, std::min(kPiece, values.size() - first)));
-      });
-    }
-    return made;
-  }();
-  return [](std::string_view name, std::int64_t first, std::span<float> out) {
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      if (weights::vggish_tensors()[i].name == name) {
-        std::copy_n(tensors[i].begin() + first, out.size(), out.begin());
-      }
-    }
-  };
-}
-
 TEST(Vggish, loaded_from_a_model_file_matches_pytorch_on_both_cpu_paths) {
   const testing::TemporaryFolder folder;
   const std::filesystem::path path = folder / "model.safetensors";
@@ -132,7 +108,7 @@ TEST(Vggish, every_arithmetic_matches_pytorch_and_keeps_examples_independent) {
       continue;
     }
     SCOPED_TRACE(static_cast<int>(arithmetic));
-    const auto net = make_vggish(CpuBackend(arithmetic), seeded_tensors());
+    const auto net = make_vggish(CpuBackend(arithmetic), testing::seeded_tensors(kSeed));
     expect_golden(*net, arithmetic == Arithmetic::kFp32 ? kFp32Tolerance : kBf16Tolerance,
                   "in memory");
     const auto session = net->new_session(kMaxBatch);

@@ -1,0 +1,89 @@
+#include "engine/backends/cuda/cuda_vggish.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/backends/cuda/check.h"
+#include "engine/backends/cuda/forward_pass.h"
+#include "engine/backends/cuda/network.h"
+#include "kernels/dsp/logmel.h"
+
+namespace vggroove::cuda {
+namespace {
+
+class CudaSession : public Vggish::Session {
+ public:
+  CudaSession(const std::shared_ptr<const Network>& network, std::size_t chunk,
+              std::size_t max_batch)
+      : max_batch_(max_batch) {
+    for (std::size_t n = chunk; pass_ == nullptr; n /= 2) {
+      try {
+        pass_ = std::make_unique<ForwardPass>(network, n);
+      } catch (const OutOfDeviceMemory&) {
+        if (n == 1) {
+          throw;
+        }
+      }
+    }
+  }
+
+  void embed(const float* logmel, std::size_t n, float* embeddings) override {
+    if (n > max_batch_) {
+      throw Error(ErrorClass::kUsage,
+                  fmt::format("{} examples for a session of at most {}", n, max_batch_));
+    }
+    constexpr std::size_t kIn = LogMelSpec::kExampleValues, kOut = kEmbeddingSize;
+    for (std::size_t done = 0; done < n;) {
+      const std::size_t count = std::min(pass_->num_examples(), n - done);
+      std::copy_n(logmel + done * kIn, count * kIn, pass_->logmel());
+      std::fill_n(pass_->logmel() + count * kIn, (pass_->num_examples() - count) * kIn, 0.0f);
+      pass_->run_sync();
+      std::copy_n(pass_->embeddings(), count * kOut, embeddings + done * kOut);
+      done += count;
+    }
+  }
+
+ private:
+  std::size_t max_batch_;
+  std::unique_ptr<ForwardPass> pass_;
+};
+
+// Asked first: the runtime names what is wrong with a driver better than the libraries do.
+std::string describe_device(const std::string& device_name) {
+  cudaDeviceProp properties{};
+  VGGROOVE_CUDA(cudaGetDeviceProperties(&properties, 0));
+  return fmt::format("{} ({})", device_name, properties.name);
+}
+
+class CudaVggish : public Vggish {
+ public:
+  CudaVggish(const TensorReader& tensors, Precision precision, const CudaSettings& settings)
+      : description_(describe_device(settings.device_name)),
+        chunk_(settings.chunk),
+        network_(std::make_shared<Network>(
+            tensors, precision, cudnn::DeviceProperties::of_device(0), settings.plan_folder)) {}
+
+  std::unique_ptr<Session> new_session(std::size_t max_batch) const override {
+    if (max_batch == 0) {
+      throw Error(ErrorClass::kUsage, "a session needs room for at least one example");
+    }
+    return std::make_unique<CudaSession>(network_, chunk_, max_batch);
+  }
+  std::string device_description() const override { return description_; }
+
+ private:
+  std::string description_;
+  std::size_t chunk_;
+  std::shared_ptr<const Network> network_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Vggish> load_cuda_vggish(const TensorReader& tensors, Precision precision,
+                                               const CudaSettings& settings) {
+  return std::make_shared<CudaVggish>(tensors, precision, settings);
+}
+
+}  // namespace vggroove::cuda

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cudnn.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "engine/backends/cuda/network.h"
+#include "engine/backends/cuda/owners.h"
+
+namespace vggroove::cuda {
+
+class CudnnHandle {
+ public:
+  explicit CudnnHandle(const CudaStream& stream);
+  cudnnHandle_t get() const { return handle_.get(); }
+
+ private:
+  struct Destroy {
+    void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
+  };
+  std::unique_ptr<cudnnContext, Destroy> handle_;
+};
+
+// The network for exactly n examples, from pinned log-mels to pinned embeddings: memory, plans and
+// order of everything that one pass puts into its stream. Used by one thread at a time.
+class ForwardPass {
+ public:
+  // Throws OutOfDeviceMemory where n examples do not fit.
+  ForwardPass(std::shared_ptr<const Network> network, std::size_t n);
+
+  std::size_t num_examples() const { return n_; }
+  float* logmel() { return logmel_.as<float>(); }                      // [n, 96, 64], to be filled
+  const float* embeddings() const { return embeddings_.as<float>(); }  // [n, 128]
+  // logmel() -> embeddings(); returns when they are there.
+  void run_sync();
+
+ private:
+  // One operation: reads the activations before it, writes those behind it.
+  using Step = std::function<void(const std::byte* x, std::byte* y)>;
+
+  template <class Activation>
+  void plan_layers();
+  template <class Activation>
+  void plan_conv1(const DeviceLayer& layer);
+  template <class Activation>
+  void plan_conv(const DeviceLayer& layer);
+  void plan_dense(const DeviceLayer& layer);
+  void enqueue();
+
+  std::shared_ptr<const Network> network_;
+  std::size_t n_;
+  CudaStream stream_;
+  CudnnHandle cudnn_;
+  PinnedBuffer logmel_, embeddings_;
+  std::vector<Step> steps_;
+  std::size_t workspace_bytes_ = 1;
+  DeviceArena arena_;
+  DeviceArena::Slice activations_[2], workspace_;
+  CudaGraph graph_;
+  int passes_ = 0;
+};
+
+}  // namespace vggroove::cuda

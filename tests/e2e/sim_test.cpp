@@ -1,0 +1,43 @@
+// The program with --device sim: the whole CUDA backend, played by the processor.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "tests/e2e/shared_files.h"
+#include "tests/support/compare.h"
+#include "tests/support/run_program.h"
+#include "weights/npz.h"
+
+namespace vggroove::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<float> embed(const fs::path& out, const char* device) {
+  const SharedFiles& shared = SharedFiles::get();
+  const ProgramResult run =
+      run_vggroove({"embed", shared.good(), "--model", shared.model(), "--device", device, "--out",
+                    out, "--jobs", "1", "--verbose"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find(" on " + std::string(device) + " ("), std::string::npos) << run.err;
+  const weights::Tensor rows = weights::read_npy(out).tensor;
+  std::vector<float> values(rows.data.size() / sizeof(float));
+  std::memcpy(values.data(), rows.data.data(), rows.data.size());
+  return values;
+}
+
+TEST(Sim, embeddings_of_two_seconds_of_audio_equal_those_of_the_cpu) {
+  const TemporaryFolder folder;
+  const std::vector<float> cpu = embed(folder / "cpu.npy", "cpu");
+  const std::vector<float> sim = embed(folder / "sim.npy", "sim");
+  ASSERT_EQ(cpu.size(), 2u * 128);
+  expect_within(relative_l2(std::span<const float>(sim), std::span<const float>(cpu)), 1e-5,
+                "sim against cpu");
+  EXPECT_NE(sim, cpu) << "the same bits: has the cpu computed both?";
+}
+
+}  // namespace
+}  // namespace vggroove::testing
