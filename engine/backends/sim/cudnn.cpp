@@ -146,6 +146,7 @@ void execute(cudaStream_t stream, const Descriptor& plan, const Descriptor& pack
   const Graph graph = Graph::read(*operation_graph(engine));
   const std::map<std::int64_t, void*> data = tensor_data(graph, pack);
   std::vector<Access> accesses;
+  accesses.reserve(data.size());
   for (const auto& [uid, pointer] : data) {
     accesses.push_back({pointer, graph.tensors.at(uid).extent_bytes(), graph.is_written(uid)});
   }
