@@ -46,10 +46,11 @@ endfunction()
 
 # vggroove_kernel(GROUP/NAME): one cell. In kernels/CMakeLists.txt.
 function(vggroove_kernel cell)
-  foreach(file kernels/${cell}.h kernels/${cell}.cu kernels/${cell}_ref.cpp tests/kernels/${cell}_test.cpp)
+  foreach(file kernels/${cell}.h kernels/${cell}.cu kernels/${cell}_ref.cpp tests/kernels/${cell}_test.cpp
+               bench/kernels/${cell}_bench.cpp)
     if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
       message(FATAL_ERROR "vggroove_kernel(${cell}): ${file} is missing; a cell has a contract, kernels, "
-                          "a reference and a test (CONTRIBUTING.md)")
+                          "a reference, a test and a benchmark (CONTRIBUTING.md)")
     endif()
   endforeach()
   target_sources(vggroove_kernels PRIVATE ${cell}_ref.cpp)

@@ -1,0 +1,59 @@
+#include "kernels/optim/adamw.h"
+
+#include <algorithm>
+
+#include "bench/support/workload.h"
+
+namespace vggroove::bench {
+namespace {
+
+constexpr std::int64_t kVerified = 4096;
+constexpr double kRate = 0x1p-10;
+constexpr float kDecay = 0.015625F;
+
+// A first step from moments of 0. Each launch takes another: only the first one's result can be
+// told from the outside, so the moments and parameters are put back before it is verified.
+Prepared prepare(std::int64_t count) {
+  const AdamwParams params;
+  const auto start = random_values<float>(count, 1);
+  const auto gradient = random_values<BFloat16>(count, 2);
+  const std::vector<float> zeros(count);
+  const KernelArray<float> parameter(start), first(zeros), second(zeros);
+  const KernelArray<BFloat16> grad(gradient), rounded(count);
+  const KernelArray<AdamwStep> step(std::vector{adamw_step(params, kRate, 1)});
+  const auto launch = [=](Stream stream) {
+    const AdamwTensor tensor{.parameter = parameter.data(),
+                             .first_moment = first.data(),
+                             .second_moment = second.data(),
+                             .grad_bf16 = grad.data(),
+                             .parameter_bf16 = rounded.data(),
+                             .count = count,
+                             .weight_decay = kDecay};
+    adamw(stream, {&tensor, 1}, step.data(), nullptr, params);
+  };
+  return {launch,
+          [=] {
+            parameter.assign_sync(start);
+            first.assign_sync(zeros);
+            second.assign_sync(zeros);
+            launch(nullptr);
+            const std::int64_t verified = std::min(count, kVerified);
+            std::vector<double> expected = in_double(start), grads = in_double(gradient);
+            std::vector<double> first_moment(count), second_moment(count);
+            adamw_ref({expected.data(), first_moment.data(), second_moment.data(), grads.data(),
+                       verified, static_cast<double>(kDecay)},
+                      kRate, 1, 1, params);
+            expected.resize(verified);
+            // Two roundings of a parameter below 2, and some 16 of a step of 4 rates at most.
+            return largest_error(in_double(parameter.to_host_sync()), expected,
+                                 [](double) { return (4 + 16 * 4 * kRate) * 0x1p-24; });
+          },
+          {.read_bytes = 3 * parameter.bytes_moved() + grad.bytes_moved(),
+           .written_bytes = 3 * parameter.bytes_moved() + rounded.bytes_moved()}};
+}
+
+const Registration kCell(
+    {"optim/adamw", {{"bf16 gradients and copies", "parameters", 1 << 25, 1 << 15, 0.9, prepare}}});
+
+}  // namespace
+}  // namespace vggroove::bench
