@@ -169,8 +169,9 @@ __global__ void __launch_bounds__(kThreads)
 // Traffic: per tile 10.7 kB read (4.7 % twice: tiles overlap by 240 samples), 8.2 kB (bf16: 4.1 kB)
 //          written. Tables are computed, and weights ride in the parameters
 // Needs:   example_starts multiples of 8, pcm and logmel 16-byte aligned
-// Bound:   FP64 pipe: 530 operations a thread and frame. Predicted, at 64 lanes a clock and
-//          multiprocessor: 133 clocks a frame, 1.7 G frames/s on an H100, 30 % of its memory's peak
+// Bound:   80 % of shared memory's peak: 159 passes over the banks a frame, as simt counts. FP64
+//          comes second: 530 operations a thread and frame, 133 clocks at 64 lanes a clock.
+//          Predicted: 1.6 G frames/s on an H100, 30 % of its memory's peak
 template <class Out>
 __global__ void __launch_bounds__(kThreads, kLogmelBlocksPerMultiprocessor)
     logmel_v4_kernel(Out* __restrict__ logmel, const std::int16_t* __restrict__ pcm,

@@ -44,9 +44,13 @@ Prepared v4(std::int64_t examples) {
            kOperationsOfFrame * static_cast<double>(examples * LogMelSpec::kExampleFrames)}};
 }
 
+// Shared memory, which the roofline of a floor does not know, takes 159 clocks a frame to FP64's
+// 133: 80 % of the one are 67 % of the other.
+constexpr double kGoal = 0.67;
+
 const Registration kCell({"dsp/logmel",
-                          {{"v4, fp32", "examples", 4096, 3, 0.8, v4<float>},
-                           {"v4, bf16", "examples", 4096, 3, 0.8, v4<BFloat16>}}});
+                          {{"v4, fp32", "examples", 4096, 3, kGoal, v4<float>},
+                           {"v4, bf16", "examples", 4096, 3, kGoal, v4<BFloat16>}}});
 
 }  // namespace
 }  // namespace vggroove::bench
