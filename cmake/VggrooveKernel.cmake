@@ -94,12 +94,30 @@ function(vggroove_simt_test name)
   endforeach()
 endfunction()
 
-# The tests of all cells, and of their budgets. In tests/kernels/CMakeLists.txt.
+# The tests of all cells, and of their budgets. In tests/kernels/CMakeLists.txt. Each test is compiled once,
+# and linked with simulated kernels, with checked ones, and with kernels for a device (gpu_kernels_test).
 function(vggroove_kernel_tests)
   get_property(cells GLOBAL PROPERTY VGGROOVE_CELLS)
   foreach(cell ${cells})
     get_filename_component(name ${cell} NAME)
-    vggroove_simt_test(${name} SOURCES ${cell}_test.cpp)
+    add_library(${name}_tests OBJECT ${cell}_test.cpp)
+    target_link_libraries(${name}_tests PRIVATE vggroove_test_support nlohmann_json::nlohmann_json
+                          GTest::gtest vggroove_flags)
+    vggroove_simt_test(${name} SOURCES $<TARGET_OBJECTS:${name}_tests>)
+    list(APPEND gpu_tests $<TARGET_OBJECTS:${name}_tests>)
   endforeach()
   vggroove_kernel_budgets()
+  add_executable(device_pointers_test gpu/device_pointers_main.cpp ${gpu_tests})
+  target_link_libraries(device_pointers_test PRIVATE vggroove_kernels_simt vggroove_kernels vggroove_test_support
+                        GTest::gtest vggroove_flags)
+  add_test(NAME device_pointers COMMAND device_pointers_test --gtest_brief=1)
+  set_tests_properties(device_pointers PROPERTIES LABELS simt TIMEOUT 120)
+  if(VGGROOVE_CUDA)
+    add_executable(gpu_kernels_test gpu/gpu_main.cpp ${gpu_tests})
+    target_include_directories(gpu_kernels_test SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+    target_link_libraries(gpu_kernels_test PRIVATE vggroove_kernels_cuda vggroove_kernels vggroove_engine
+                          vggroove_test_support GTest::gtest vggroove_flags)
+    gtest_discover_tests(gpu_kernels_test DISCOVERY_TIMEOUT 60 TEST_PREFIX gpu/
+                         PROPERTIES TIMEOUT 300 LABELS gpu SKIP_RETURN_CODE 77)
+  endif()
 endfunction()

@@ -165,6 +165,10 @@ void* dynamic_shared_memory() {
   return executor().dynamic_shared.data();
 }
 
+bool simulating() {
+  return true;
+}
+
 bool counting() {
   return observer != nullptr;
 }

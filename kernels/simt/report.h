@@ -1,7 +1,9 @@
 #pragma once
 
 // What a test or a tool may ask the executor of kernels/simt: the order in which it runs threads,
-// and what the last launch did. No CUDA syntax.
+// and what the last launch did. No CUDA syntax. The same tests are linked with kernels for a GPU,
+// too (tests/kernels/gpu), which knows none of it: orders are the device's own there, and reports
+// empty.
 
 #include <cstdint>
 #include <string>
@@ -70,6 +72,9 @@ struct LaunchReport {
   std::uint64_t footprint_read_bytes = 0, footprint_write_bytes = 0;
   std::vector<LineCounts> lines;  // by source line
 };
+
+// Whether kernels run on a CPU.
+bool simulating();
 
 // Whether this program's kernels were built to be counted (the library
 // vggroove_kernels_simt_checked).

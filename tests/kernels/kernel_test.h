@@ -23,7 +23,8 @@
 namespace vggroove::testing {
 
 // "Device" memory of exactly `size` elements, which starts as NaN (or as 0xff) and complains about
-// writes outside. On the CPU that runs the kernels it is plain memory.
+// writes outside. Where a CPU runs the kernels it is plain memory, where a GPU does, memory of
+// both.
 template <class T>
 class DeviceArray {
  public:
@@ -63,6 +64,17 @@ class DeviceArray {
     }
     return all;
   }
+
+ private:
+  GuardedBuffer buffer_;
+};
+
+// A copy of one value in "device" memory, for kernels that read a parameter there.
+template <class T>
+class DeviceValue {
+ public:
+  explicit DeviceValue(const T& value) : buffer_(sizeof(T)) { buffer_.as<T>()[0] = value; }
+  const T* data() { return buffer_.as<T>().data(); }
 
  private:
   GuardedBuffer buffer_;

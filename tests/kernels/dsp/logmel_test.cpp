@@ -199,13 +199,18 @@ TEST(LogMelV4, computes_a_ragged_batch_in_any_order_of_threads_and_any_number_of
   const auto expected = reference_of(batch);
   ASSERT_EQ(expected.size(), 5u * kValues);
   const auto one_block_a_tile = logmel_of(Version::kV4, batch, 1000);
-  EXPECT_EQ(simt::last_launch().num_blocks, 15u);
+  const auto expect_blocks = [](std::uint64_t num_blocks) {
+    if (simt::simulating()) {
+      EXPECT_EQ(simt::last_launch().num_blocks, num_blocks);
+    }
+  };
+  expect_blocks(15);
   expect_within(error_of(one_block_a_tile, expected), kTolerance, "log-mel");
   for (const auto order : kOrders) {
     const simt::ThreadOrder in_this_order(order, 11);
     for (const int max_blocks : {1, 4}) {
       EXPECT_TRUE(same_bits(logmel_of(Version::kV4, batch, max_blocks), one_block_a_tile));
-      EXPECT_EQ(simt::last_launch().num_blocks, static_cast<std::uint64_t>(max_blocks));
+      expect_blocks(static_cast<std::uint64_t>(max_blocks));
     }
   }
 }

@@ -13,6 +13,7 @@ namespace vggroove {
 namespace {
 
 using testing::DeviceArray;
+using testing::DeviceValue;
 using testing::expect_same_in_every_thread_order;
 using testing::formula_integers;
 using Values = std::vector<double>;
@@ -98,11 +99,11 @@ TYPED_TEST(Dropout, forward_and_backward_are_the_reference_for_every_count) {
     }
     expect_same_in_every_thread_order([&] {
       DeviceArray<TypeParam> x_device(x), y(count), grad_x(count);
-      dropout(nullptr, y.data(), x_device.data(), &step, count, params);
+      dropout(nullptr, y.data(), x_device.data(), DeviceValue(step).data(), count, params);
       EXPECT_EQ(y.values(), expected);
-      dropout_bwd(nullptr, grad_x.data(), x_device.data(), &step, count, params);
+      dropout_bwd(nullptr, grad_x.data(), x_device.data(), DeviceValue(step).data(), count, params);
       EXPECT_EQ(grad_x.values(), expected);
-      dropout(nullptr, x_device.data(), x_device.data(), &step, count, params);
+      dropout(nullptr, x_device.data(), x_device.data(), DeviceValue(step).data(), count, params);
       EXPECT_EQ(x_device.values(), expected);  // in place
       return y.bytes();
     });
@@ -114,7 +115,7 @@ TYPED_TEST(Dropout, scales_what_stays) {
   const std::uint32_t step = 1;
   const Values ones(64, 1.0);
   DeviceArray<TypeParam> x(ones), y(64);
-  dropout(nullptr, y.data(), x.data(), &step, 64, params);
+  dropout(nullptr, y.data(), x.data(), DeviceValue(step).data(), 64, params);
   EXPECT_EQ(y.values(), multipliers(step, 64, params));  // 0 or 4
   EXPECT_GT(share_of_zeros(y.values()), 0.5);
   EXPECT_LT(share_of_zeros(y.values()), 1.0);
@@ -133,7 +134,7 @@ TYPED_TEST(Dropout, moves_each_byte_once) {
   constexpr std::int64_t kCount = 8192, kBytes = kCount * sizeof(TypeParam);
   const std::uint32_t step = 1;
   DeviceArray<TypeParam> x(Values(kCount, 1.0));
-  dropout(nullptr, x.data(), x.data(), &step, kCount, {0.5, 1, 0});
+  dropout(nullptr, x.data(), x.data(), DeviceValue(step).data(), kCount, {0.5, 1, 0});
   testing::expect_traffic(simt::last_launch(), {kBytes, kBytes});
 }
 

@@ -44,8 +44,9 @@ Result reference(const Case& c) {
 Result kernels(const Case& c, std::vector<std::uint8_t>* bytes = nullptr) {
   DeviceArray<float> logits(c.logits), weights(c.weights), loss(1), weight_sum(1),
       row_loss(c.shape.rows), grad_logits(c.logits.size());
+  DeviceArray<std::int32_t> labels(Values(c.labels.begin(), c.labels.end()));
   softmax_xent(nullptr, loss.data(), row_loss.data(), grad_logits.data(), weight_sum.data(),
-               logits.data(), c.labels.data(), c.weights.empty() ? nullptr : weights.data(),
+               logits.data(), labels.data(), c.weights.empty() ? nullptr : weights.data(),
                static_cast<float>(c.smoothing), c.shape);
   if (bytes != nullptr) {
     *bytes = joined({loss.bytes(), row_loss.bytes(), grad_logits.bytes()});
@@ -145,8 +146,9 @@ TEST(SoftmaxXent, large_logits_do_not_overflow) {
 TEST(SoftmaxXent, gradient_may_be_left_out) {
   const Case c = golden_cases()[0];
   DeviceArray<float> logits(c.logits), loss(1), weight_sum(1), row_loss(c.shape.rows);
+  DeviceArray<std::int32_t> labels(Values(c.labels.begin(), c.labels.end()));
   softmax_xent(nullptr, loss.data(), row_loss.data(), nullptr, weight_sum.data(), logits.data(),
-               c.labels.data(), nullptr, 0, c.shape);
+               labels.data(), nullptr, 0, c.shape);
   EXPECT_EQ(loss.values()[0], kernels(c).loss);
   EXPECT_EQ(weight_sum.values()[0], static_cast<double>(c.shape.rows));
 }

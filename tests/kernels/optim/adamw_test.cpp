@@ -14,6 +14,7 @@ namespace vggroove {
 namespace {
 
 using testing::DeviceArray;
+using testing::DeviceValue;
 using testing::expect_each_within;
 using testing::expect_same_in_every_thread_order;
 using testing::joined;
@@ -86,7 +87,8 @@ TEST(Adamw, reference_and_kernel_are_pytorch_with_clipping_and_a_schedule) {
       const auto device_scale = static_cast<float>(grad_scale);
       const AdamwTensor entry =
           tensor.entry(static_cast<float>(decays[t]), static_cast<float>(scales[t]));
-      adamw(nullptr, {&entry, 1}, &device_step, &device_scale, params);
+      adamw(nullptr, {&entry, 1}, DeviceValue(device_step).data(), DeviceValue(device_scale).data(),
+            params);
       // Parameters are below 2; a step rounds them twice (2 x 2 x 2^-24), and what it adds, at most
       // 4 learning rates, is off by some 16 roundings.
       expect_each_within(
@@ -131,7 +133,7 @@ void expect_many_tensors_match() {
     }
     const AdamwStep step = adamw_step(params, 0.125, kStep);
     const float grad_scale = 0.5F;
-    adamw(nullptr, entries, &step, &grad_scale, params);
+    adamw(nullptr, entries, DeviceValue(step).data(), DeviceValue(grad_scale).data(), params);
     std::vector<std::uint8_t> bytes;
     for (int t = 0; t < kTensors; ++t) {
       SCOPED_TRACE(t);
@@ -161,10 +163,10 @@ TEST(Adamw, without_scale_and_copy_is_the_same_step) {
   const AdamwStep step = adamw_step({}, 0.01, 1);
   const float one = 1;
   AdamwTensor entry = with.entry(0.5F);
-  adamw(nullptr, {&entry, 1}, &step, &one, {});
+  adamw(nullptr, {&entry, 1}, DeviceValue(step).data(), DeviceValue(one).data(), {});
   entry = without.entry(0.5F);
   entry.parameter_bf16 = nullptr;
-  adamw(nullptr, {&entry, 1}, &step, nullptr, {});
+  adamw(nullptr, {&entry, 1}, DeviceValue(step).data(), nullptr, {});
   EXPECT_EQ(with.parameter.bytes(), without.parameter.bytes());
 }
 
@@ -175,7 +177,7 @@ TEST(Adamw, moves_each_byte_once) {
   Tensor<float> tensor(values, values);
   const AdamwTensor entry = tensor.entry(0.5F);
   const AdamwStep step = adamw_step({}, 0.01, 1);
-  adamw(nullptr, {&entry, 1}, &step, nullptr, {});
+  adamw(nullptr, {&entry, 1}, DeviceValue(step).data(), nullptr, {});
   testing::expect_traffic(simt::last_launch(), {16 * kCount, (12 + 2) * kCount, 1.02});
 }
 

@@ -12,6 +12,7 @@ namespace vggroove {
 namespace {
 
 using testing::DeviceArray;
+using testing::DeviceValue;
 using testing::expect_each_within;
 using testing::expect_same_in_every_thread_order;
 using testing::formula_integers;
@@ -62,7 +63,8 @@ TEST(Sgd, reference_and_kernel_are_pytorch_with_clipping_and_a_schedule) {
     }
     const auto rate_device = static_cast<float>(rate),
                scale_device = static_cast<float>(grad_scale);
-    sgd(nullptr, entries, &rate_device, &scale_device, static_cast<float>(momentum));
+    sgd(nullptr, entries, DeviceValue(rate_device).data(), DeviceValue(scale_device).data(),
+        static_cast<float>(momentum));
     expect_each_within(
         parameter, after, [](std::size_t) { return 1e-14; }, "reference");
     // Parameters are below 4 (one rounding a step); buffers below 16, six roundings, times 0.02.
@@ -90,7 +92,7 @@ TEST(Sgd, is_exact_on_integers) {
                              .count = kCount,
                              .weight_decay = 2};
     const float rate = 0.5F, grad_scale = 0.25F;
-    sgd(nullptr, {&entry, 1}, &rate, &grad_scale, 0.5F);
+    sgd(nullptr, {&entry, 1}, DeviceValue(rate).data(), DeviceValue(grad_scale).data(), 0.5F);
     EXPECT_EQ(parameter_device.values(), parameter);
     EXPECT_EQ(buffer_device.values(), buffer);
     EXPECT_EQ(copy.bytes(), DeviceArray<BFloat16>(parameter).bytes());
@@ -108,7 +110,7 @@ TEST(Sgd, moves_each_byte_once) {
                            .grad = grad.data(),
                            .count = kCount};
   const float rate = 0.5F;
-  sgd(nullptr, {&entry, 1}, &rate, nullptr, 0.5F);
+  sgd(nullptr, {&entry, 1}, DeviceValue(rate).data(), nullptr, 0.5F);
   testing::expect_traffic(simt::last_launch(), {12 * kCount, 8 * kCount, 1.02});
 }
 
