@@ -1,5 +1,5 @@
 # A thin front to CMake. `make demo` and `make test` install what is missing and build first.
-.PHONY: help deps build demo test test-asan test-tsan fuzz lint format check bench peers install clean
+.PHONY: help deps build demo test test-asan test-tsan fuzz lint format check bench gpu-check peers install clean
 .DEFAULT_GOAL := help
 
 JOBS ?= $(shell nproc)
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz       every parser's fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make lint       clang-format and clang-tidy                make format  reformat"
 	@echo "make bench      benchmarks of this machine                 make peers   against PyTorch and ONNX Runtime"
+	@echo "make gpu-check  everything that needs a GPU, into one report (docs/ladder.md)"
 	@echo "make install    into PREFIX=$(PREFIX)"
 
 deps:
@@ -63,6 +64,9 @@ check: lint test test-asan fuzz test-tsan
 
 bench: build
 	@tools/bench.sh build/release
+
+gpu-check: build
+	@tools/gpu_check.sh build/release
 
 peers: build
 	@tools/deps.sh peers
