@@ -136,7 +136,7 @@ void print_layers(const Settings& settings) {
                dgrad, wgrad, 1e-6 * flops / forward, dgrad > 0 ? 1e-6 * flops / dgrad : 0,
                1e-6 * flops / wgrad);
     if (conv && conv->max_pool) {
-      const Pool2x2Shape pool{n, conv->height, conv->width, conv->out_channels};
+      const MaxPoolShape pool{n, conv->height, conv->width, conv->out_channels};
       const DeviceMemory cache = backend.allocate(backend.maxpool2x2_cache_bytes(pool));
       const DeviceMemory pooled = floats(pool.output_count());
       fmt::print(

@@ -7,6 +7,7 @@
 
 #include "engine/backends/layers_ref.h"
 #include "engine/backends/training_arithmetic.h"
+#include "kernels/optim/global_norm.h"
 
 namespace vggroove {
 namespace {
@@ -105,12 +106,12 @@ void ReferenceTraining::conv3x3_wgrad(double* grad_weights, double* grad_biases,
 }
 
 // The place of the largest of four, 0 .. 3, or 4 where no ReLU was open.
-std::size_t ReferenceTraining::maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const {
+std::size_t ReferenceTraining::maxpool2x2_cache_bytes(const MaxPoolShape& shape) const {
   return shape.output_count();
 }
 
 void ReferenceTraining::maxpool2x2(double* y, void* cache, const double* x,
-                                   const Pool2x2Shape& shape) {
+                                   const MaxPoolShape& shape) {
   auto* const places = static_cast<std::uint8_t*>(cache);
   const std::size_t columns = shape.width / 2;
   for (std::size_t i = 0; i < shape.output_count(); ++i) {
@@ -129,7 +130,7 @@ void ReferenceTraining::maxpool2x2(double* y, void* cache, const double* x,
 }
 
 void ReferenceTraining::maxpool2x2_bwd(double* grad_x, const double* grad_y, const void* cache,
-                                       const Pool2x2Shape& shape) {
+                                       const MaxPoolShape& shape) {
   const auto* const places = static_cast<const std::uint8_t*>(cache);
   const std::size_t columns = shape.width / 2;
   std::fill_n(grad_x, shape.input_count(), 0.0);
@@ -196,9 +197,9 @@ void ReferenceTraining::standardise_bwd(double* grad_x, const double* grad_y, co
                                         std::size_t n, std::size_t d) {
   standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
 }
-void ReferenceTraining::dropout(double* values, std::size_t count, double rate,
-                                std::uint64_t seed) {
-  dropout_on_host(values, count, rate, seed);
+void ReferenceTraining::dropout(double* values, std::size_t first_index, std::size_t count,
+                                double rate, std::uint64_t seed) {
+  dropout_on_host(values, first_index, count, rate, seed);
 }
 void ReferenceTraining::softmax_cross_entropy(double* losses, double* grad_logits,
                                               const double* logits, const double* targets,
@@ -212,7 +213,7 @@ void ReferenceTraining::add_squares(double* total, const double* gradient, std::
   }
 }
 void ReferenceTraining::clip_factor(double* factor, const double* total, double max_norm) {
-  *factor = clip_factor_on_host(*total, max_norm);
+  *factor = clip_factor_ref(*total, max_norm);
 }
 
 void ReferenceTraining::adamw(double* parameters, double* first_moment, double* second_moment,

@@ -27,10 +27,10 @@ class ReferenceTraining : public BasicTrainingBackend<double> {
   void conv3x3_wgrad(double* grad_weights, double* grad_biases, const double* grad_y,
                      const double* x, GradientMode mode, const Conv3x3Shape& shape) override;
 
-  std::size_t maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const override;
-  void maxpool2x2(double* y, void* cache, const double* x, const Pool2x2Shape& shape) override;
+  std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const override;
+  void maxpool2x2(double* y, void* cache, const double* x, const MaxPoolShape& shape) override;
   void maxpool2x2_bwd(double* grad_x, const double* grad_y, const void* cache,
-                      const Pool2x2Shape& shape) override;
+                      const MaxPoolShape& shape) override;
 
   void dense_weights_to_device(double* to, const double* host_from,
                                const DenseShape& shape) override;
@@ -47,7 +47,8 @@ class ReferenceTraining : public BasicTrainingBackend<double> {
                    std::size_t n, std::size_t d) override;
   void standardise_bwd(double* grad_x, const double* grad_y, const double* scale, std::size_t n,
                        std::size_t d) override;
-  void dropout(double* values, std::size_t count, double rate, std::uint64_t seed) override;
+  void dropout(double* values, std::size_t first_index, std::size_t count, double rate,
+               std::uint64_t seed) override;
   void softmax_cross_entropy(double* losses, double* grad_logits, const double* logits,
                              const double* targets, std::size_t n, std::size_t k) override;
 

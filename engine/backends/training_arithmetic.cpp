@@ -45,10 +45,6 @@ void standardise_bwd_on_host(Real* grad_x, const Real* grad_y, const Real* scale
   }
 }
 
-double clip_factor_on_host(double total, double max_norm) {
-  return std::min(1.0, max_norm / (std::sqrt(total) + 1e-6));
-}
-
 #define VGGROOVE_INSTANTIATE(Real)                                                                 \
   template void softmax_cross_entropy_on_host(Real*, Real*, const Real*, const Real*, std::size_t, \
                                               std::size_t);                                        \

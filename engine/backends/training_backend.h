@@ -55,8 +55,8 @@ struct Conv3x3Shape {
   std::size_t weights_count() const { return 9 * in_channels * out_channels; }
 };
 
-// n images of even height and width (before pooling), NHWC.
-struct Pool2x2Shape {
+// n images of even height and width (before pooling), NHWC; channels a multiple of 8.
+struct MaxPoolShape {
   std::size_t n = 0, height = 0, width = 0, channels = 0;
 
   std::size_t input_count() const { return n * height * width * channels; }
@@ -86,12 +86,15 @@ struct SgdStep {
 // [n, features], dense, row-major; biases [out]. Weights, their gradients and their moments lie in
 // a layout of the backend's own choice, a permutation of the canonical one: only the
 // *_weights_to_device and *_weights_to_host functions know it, everything else that sees all
-// elements of a parameter is element-wise. Arrays start on 64-byte boundaries.
+// elements of a parameter is element-wise. Arrays start at multiples of 256 bytes from the
+// beginning of an allocation.
 //
 // Calls take effect in the order in which they are made; only synchronize() and those named _sync
 // wait for the device. The same calls give the same bits on the same device (and machine), whatever
-// its number of threads. An example's activations do not depend on the other examples of its batch.
-// Calls are made from one thread at a time.
+// its number of threads. An example's activations do not depend on the other examples of its batch,
+// though the number of them may decide by which kernels they are computed. Calls are made from one
+// thread at a time. Any call may throw OutOfDeviceMemory (engine/device/out_of_device_memory.h):
+// what it was to write is then undefined, and the backend can be used further.
 //
 // Real is float for devices, double for the reference that gradient checks run on.
 template <class Real>
@@ -100,7 +103,7 @@ class BasicTrainingBackend {
   virtual ~BasicTrainingBackend() = default;
   virtual std::string description() const = 0;  // "cpu (AVX-512, 2 cores)"
 
-  // Zeroed. Throws Error(kIo) where the device has no such memory.
+  // Zeroed. Throws OutOfDeviceMemory, or Error(kIo) of the host, where there is no such memory.
   virtual DeviceMemory allocate(std::size_t bytes) = 0;
   virtual void to_device(void* to, const void* host_from, std::size_t bytes) = 0;
   virtual void to_host_sync(void* host_to, const void* from, std::size_t bytes) = 0;
@@ -126,12 +129,12 @@ class BasicTrainingBackend {
 
   // y [n, h/2, w/2, c] = the largest of each 2x2 of x, the output of a ReLU; `cache` of this many
   // bytes receives what the backward pass needs to know.
-  virtual std::size_t maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const = 0;
-  virtual void maxpool2x2(Real* y, void* cache, const Real* x, const Pool2x2Shape& shape) = 0;
+  virtual std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const = 0;
+  virtual void maxpool2x2(Real* y, void* cache, const Real* x, const MaxPoolShape& shape) = 0;
   // Overwrites grad_x [n, h, w, c] with the gradient before that ReLU: grad_y at the place of the
   // largest value (the first of equal ones, row by row) where it is above 0, else 0.
   virtual void maxpool2x2_bwd(Real* grad_x, const Real* grad_y, const void* cache,
-                              const Pool2x2Shape& shape) = 0;
+                              const MaxPoolShape& shape) = 0;
 
   // Canonical [in, out] <-> the backend's layout; shape.n does not matter.
   virtual void dense_weights_to_device(Real* to, const Real* host_from,
@@ -153,10 +156,12 @@ class BasicTrainingBackend {
   virtual void standardise_bwd(Real* grad_x, const Real* grad_y, const Real* scale, std::size_t n,
                                std::size_t d) = 0;
 
-  // Multiplies element i of values [count] by 0 or 1 / (1 - rate), 0 <= rate < 1, in place:
-  // forward and backward are the same call. Kept where (mix(seed + (i + 1) g) >> 11) 2^-53 >= rate,
-  // mix and g as in weights/he_init.h, so that every device drops the same units.
-  virtual void dropout(Real* values, std::size_t count, double rate, std::uint64_t seed) = 0;
+  // Multiplies values [count] by 0 or 1 / (1 - rate), 0 <= rate < 1, in place: forward and backward
+  // are the same call. Which ones fall is defined by (seed, first_index + i) alone, in
+  // kernels/nn/dropout.h, so that every device drops the same units, and a part of a batch those
+  // that the whole batch would.
+  virtual void dropout(Real* values, std::size_t first_index, std::size_t count, double rate,
+                       std::uint64_t seed) = 0;
 
   // losses [n] = -sum_k targets log softmax(logits), and grad_logits [n, k] of their sum. targets
   // [n, k] >= 0 need not add up to 1: label smoothing, mixup, class weights and the division by the

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/device/out_of_device_memory.h"
 #include "engine/nets/vggish_layers.h"
 
 namespace vggroove {
@@ -16,7 +17,7 @@ Conv3x3Shape shape_of(const Conv3x3Spec& spec, std::size_t n) {
 DenseShape shape_of(const DenseSpec& spec, std::size_t n) {
   return {n, spec.inputs, spec.outputs};
 }
-Pool2x2Shape pool_shape_of(const Conv3x3Spec& spec, std::size_t n) {
+MaxPoolShape pool_shape_of(const Conv3x3Spec& spec, std::size_t n) {
   return {n, spec.height, spec.width, spec.out_channels};
 }
 
@@ -54,52 +55,98 @@ template <class Real>
 BasicVggishTraining<Real>::BasicVggishTraining(BasicTrainingBackend<Real>& backend,
                                                const TrainingNet& net, std::size_t max_batch)
     : backend_(backend), net_(net), max_batch_(max_batch) {
-  const auto allocate = [&](std::size_t count) { return backend.allocate(count * sizeof(Real)); };
-  std::size_t largest_gradient = 0;
   const std::vector<TrainingNet::Layer> all = net.layers();
   for (std::size_t i = 0; i < all.size(); ++i) {
     LayerState& state = layers_.emplace_back();
     state.spec = all[i].spec;
     std::size_t weights_count = 0, biases_count = 0;
     if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec)) {
-      const Conv3x3Shape shape = shape_of(*conv, max_batch);
+      const Conv3x3Shape shape = shape_of(*conv, 1);
       state.relu = true;
       state.pooled = conv->max_pool;
-      state.output_count = shape.output_count() / max_batch / (state.pooled ? 4 : 1);
-      if (state.pooled) {
-        state.sums = allocate(shape.output_count());
-        state.pool_cache =
-            backend.allocate(backend.maxpool2x2_cache_bytes(pool_shape_of(*conv, max_batch)));
-      }
-      largest_gradient = std::max(largest_gradient, shape.output_count());
+      state.output_count = shape.output_count() / (state.pooled ? 4 : 1);
       weights_count = shape.weights_count();
       biases_count = conv->out_channels;
     } else {
       const auto& dense = std::get<DenseSpec>(state.spec);
       state.relu = state.dropped = dense.relu;
       state.output_count = dense.outputs;
-      largest_gradient = std::max(largest_gradient, max_batch * dense.outputs);
       weights_count = dense.inputs * dense.outputs;
       biases_count = dense.outputs;
     }
-    state.output = allocate(max_batch * state.output_count);
     parameters_.push_back({all[i].name + "/weights", i, true, weights_count});
     parameters_.push_back({all[i].name + "/biases", i, false, biases_count});
   }
   for (const TrainingParameter& parameter : parameters_) {
-    parameter_memory_.push_back(allocate(parameter.count));
+    parameter_memory_.push_back(backend_.allocate(parameter.count * sizeof(Real)));
   }
-  input_ = allocate(max_batch * net.input_count());
   const std::size_t d = net.embedding_size();
-  standardised_ = allocate(max_batch * d);
-  mean_ = allocate(d);
-  scale_ = allocate(d);
+  mean_ = backend_.allocate(d * sizeof(Real));
+  scale_ = backend_.allocate(d * sizeof(Real));
   set_standardisation(std::vector<Real>(d, 0), std::vector<Real>(d, 1));
-  targets_ = allocate(max_batch * net.num_classes);
-  losses_ = allocate(max_batch);
+  set_first_trainable_layer(0);
+  try {
+    allocate_batch();
+  } catch (const OutOfDeviceMemory&) {
+    if (!halve_max_batch()) {
+      throw;
+    }
+  }
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::allocate_batch() {
+  const auto allocate = [&](std::size_t count) { return backend_.allocate(count * sizeof(Real)); };
+  std::size_t largest_gradient = 0;
+  for (LayerState& state : layers_) {
+    std::size_t sums_count = max_batch_ * state.output_count;
+    if (state.pooled) {
+      const auto& conv = std::get<Conv3x3Spec>(state.spec);
+      sums_count = shape_of(conv, max_batch_).output_count();
+      state.sums = allocate(sums_count);
+      state.pool_cache =
+          backend_.allocate(backend_.maxpool2x2_cache_bytes(pool_shape_of(conv, max_batch_)));
+    }
+    largest_gradient = std::max(largest_gradient, sums_count);
+    state.output = allocate(max_batch_ * state.output_count);
+  }
+  input_ = allocate(max_batch_ * net_.input_count());
+  standardised_ = allocate(max_batch_ * net_.embedding_size());
+  targets_ = allocate(max_batch_ * net_.num_classes);
+  losses_ = allocate(max_batch_);
   grad_output_ = allocate(largest_gradient);
   grad_other_ = allocate(largest_gradient);
-  set_first_trainable_layer(0);
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::release_batch() {
+  for (LayerState& state : layers_) {
+    state.sums = {};
+    state.pool_cache = {};
+    state.output = {};
+  }
+  for (DeviceMemory* const memory :
+       {&input_, &standardised_, &targets_, &losses_, &grad_output_, &grad_other_}) {
+    *memory = {};
+  }
+  batch_ = 0;
+}
+
+template <class Real>
+bool BasicVggishTraining<Real>::halve_max_batch() {
+  while (max_batch_ > 1) {
+    release_batch();
+    max_batch_ /= 2;
+    try {
+      allocate_batch();
+      return true;
+    } catch (const OutOfDeviceMemory&) {
+      if (max_batch_ == 1) {
+        throw;
+      }
+    }
+  }
+  return false;
 }
 
 template <class Real>
@@ -162,9 +209,15 @@ const Real* BasicVggishTraining<Real>::input_of(std::size_t layer) const {
                                    : layers_[layer - 1].output.template as<Real>();
 }
 
+// Of the layer's outputs, or of their gradients.
 template <class Real>
-std::uint64_t BasicVggishTraining<Real>::dropout_seed(std::size_t layer) const {
-  return dropout_.seed + (static_cast<std::uint64_t>(layer) << 56);
+void BasicVggishTraining<Real>::drop(Real* values, std::size_t layer) {
+  const LayerState& state = layers_[layer];
+  if (state.dropped && dropout_.rate > 0) {
+    backend_.dropout(values, dropout_.first_example * state.output_count,
+                     batch_ * state.output_count, dropout_.rate,
+                     dropout_.seed + (static_cast<std::uint64_t>(layer) << 56));
+  }
 }
 
 template <class Real>
@@ -184,9 +237,7 @@ void BasicVggishTraining<Real>::forward_layer(std::size_t layer, const Real* x) 
     const auto& dense = std::get<DenseSpec>(state.spec);
     backend_.dense(y, x, weights, biases, dense.relu, shape_of(dense, batch_));
   }
-  if (state.dropped && dropout_.rate > 0) {
-    backend_.dropout(y, batch_ * state.output_count, dropout_.rate, dropout_seed(layer));
-  }
+  drop(y, layer);
 }
 
 // grad_output_ is the gradient of what the layer gave (before its ReLU where it has one and does
@@ -229,10 +280,7 @@ void BasicVggishTraining<Real>::backward_layer(std::size_t layer, GradientMode m
                              batch_, net_.embedding_size());
     std::swap(grad_output_, grad_other_);
   }
-  if (layers_[layer - 1].dropped && dropout_.rate > 0) {
-    backend_.dropout(grad_output_.as<Real>(), batch_ * layers_[layer - 1].output_count,
-                     dropout_.rate, dropout_seed(layer - 1));
-  }
+  drop(grad_output_.as<Real>(), layer - 1);
 }
 
 template <class Real>

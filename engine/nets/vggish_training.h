@@ -42,10 +42,12 @@ struct TrainingParameter {
 };
 
 // What dropout drops in a pass: `rate` of the units after every dense layer with a ReLU. The seed
-// must differ from pass to pass.
+// must differ from pass to pass. Where a batch is computed in parts, `first_example` is the part's
+// place in it: the parts drop what the whole batch would.
 struct Dropout {
   double rate = 0;  // 0: none
   std::uint64_t seed = 0;
+  std::size_t first_example = 0;
 };
 
 // A network in training on one device: parameters, gradients, activations of a batch; forward and
@@ -54,13 +56,18 @@ struct Dropout {
 template <class Real>
 class BasicVggishTraining {
  public:
-  // The backend must outlive this. Parameters are zero, the standardisation does nothing.
-  // Throws Error: kUsage (a shape that the backend cannot compute), kIo (no memory).
+  // The backend must outlive this. Parameters are zero, the standardisation does nothing. Where the
+  // device lacks memory for max_batch examples, half as many are taken, down to one.
+  // Throws Error: kUsage (a shape that the backend cannot compute), kIo or OutOfDeviceMemory (not
+  // even memory for one example).
   BasicVggishTraining(BasicTrainingBackend<Real>& backend, const TrainingNet& net,
                       std::size_t max_batch);
 
   const TrainingNet& net() const { return net_; }
   std::size_t max_batch() const { return max_batch_; }
+  // Gives half of the activations' memory back; the last forward pass is forgotten. False: it was
+  // one example already.
+  bool halve_max_batch();
   std::span<const TrainingParameter> parameters() const { return parameters_; }
 
   // Device memory of a parameter and of its gradient, `count` values in the backend's layout.
@@ -100,10 +107,12 @@ class BasicVggishTraining {
     DeviceMemory pool_cache, output;
   };
 
+  void allocate_batch();
+  void release_batch();
   void forward_layer(std::size_t layer, const Real* x);
   void backward_layer(std::size_t layer, GradientMode mode);
   const Real* input_of(std::size_t layer) const;
-  std::uint64_t dropout_seed(std::size_t layer) const;
+  void drop(Real* values, std::size_t layer);
 
   BasicTrainingBackend<Real>& backend_;
   TrainingNet net_;

@@ -9,13 +9,14 @@ namespace {
 constexpr int kThreads = 256;
 
 // What it does: y = x times the multipliers of `mask`; both passes are this kernel.
-// Owns:    thread = 16 bytes of elements, one or two Philox blocks
+// Owns:    thread = 16 bytes of elements, one or two Philox blocks (twice as many where first_index
+//          is no multiple of 4)
 // Traffic: read and written count * sizeof(T) bytes; no mask is stored
 // Needs:   16-byte aligned pointers; y may be x
 // Bound:   90 % of the memory's peak (fp32: about 60 integer operations for 32 bytes)
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    dropout_kernel(T* y, const T* x, const std::uint32_t* __restrict__ step, std::int64_t count,
+    dropout_kernel(T* y, const T* x, std::int64_t first_index, std::int64_t count,
                    DropoutMask mask) {
   constexpr int kWidth = kVectorWidth<T>;
   const std::int64_t first =
@@ -26,10 +27,15 @@ __global__ void __launch_bounds__(kThreads)
   float multiplier[kWidth];
 #pragma unroll
   for (int i = 0; i < kWidth; i += 4) {
-    const DropoutMask::Four four = mask.draw((first + i) / 4, *step);
+    const std::int64_t index = first_index + first + i;
+    const auto shift = static_cast<unsigned>(index % 4);
+    unsigned kept = mask.draw(index / 4).bits();
+    if (shift != 0) {  // for all threads, or for none
+      kept |= mask.draw(index / 4 + 1).bits() << 4;
+    }
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      multiplier[i + j] = four.keep[j] ? mask.scale() : 0.0F;
+    for (unsigned j = 0; j < 4; ++j) {
+      multiplier[i + j] = (kept >> (shift + j) & 1) != 0 ? mask.scale() : 0.0F;
     }
   }
   if (first + kWidth <= count) {
@@ -56,7 +62,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 template <class T>
-void dropout(Stream stream, T* y, const T* x, const std::uint32_t* step, std::int64_t count,
+void dropout(Stream stream, T* y, const T* x, std::int64_t first_index, std::int64_t count,
              const DropoutParams& params) {
   const DropoutMask mask(params);
   if (count == 0) {
@@ -64,22 +70,12 @@ void dropout(Stream stream, T* y, const T* x, const std::uint32_t* step, std::in
   }
   constexpr std::int64_t kBlockElements = kThreads * kVectorWidth<T>;
   const auto blocks = static_cast<unsigned>((count + kBlockElements - 1) / kBlockElements);
-  simt::launch(dropout_kernel<T>, blocks, kThreads, 0, stream, y, x, step, count, mask);
+  simt::launch(dropout_kernel<T>, blocks, kThreads, 0, stream, y, x, first_index, count, mask);
 }
 
-template <class T>
-void dropout_bwd(Stream stream, T* grad_x, const T* grad_y, const std::uint32_t* step,
-                 std::int64_t count, const DropoutParams& params) {
-  dropout(stream, grad_x, grad_y, step, count, params);
-}
-
-#define VGGROOVE_INSTANTIATE(T)                                                       \
-  template void dropout(Stream, T*, const T*, const std::uint32_t*, std::int64_t,     \
-                        const DropoutParams&);                                        \
-  template void dropout_bwd(Stream, T*, const T*, const std::uint32_t*, std::int64_t, \
-                            const DropoutParams&)
-VGGROOVE_INSTANTIATE(float);
-VGGROOVE_INSTANTIATE(BFloat16);
-#undef VGGROOVE_INSTANTIATE
+template void dropout(Stream, float*, const float*, std::int64_t, std::int64_t,
+                      const DropoutParams&);
+template void dropout(Stream, BFloat16*, const BFloat16*, std::int64_t, std::int64_t,
+                      const DropoutParams&);
 
 }  // namespace vggroove

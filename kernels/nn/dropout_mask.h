@@ -17,12 +17,15 @@ class DropoutMask {
   // Whether elements 4 * quad .. 4 * quad + 3 stay.
   struct Four {
     bool keep[4];
+    VGGROOVE_HOST_DEVICE constexpr unsigned bits() const {  // the first element's is the lowest
+      return (keep[0] ? 1U : 0U) | (keep[1] ? 2U : 0U) | (keep[2] ? 4U : 0U) | (keep[3] ? 8U : 0U);
+    }
   };
-  VGGROOVE_HOST_DEVICE constexpr Four draw(std::int64_t quad, std::uint32_t step) const {
+  VGGROOVE_HOST_DEVICE constexpr Four draw(std::int64_t quad) const {
     const auto index = static_cast<std::uint64_t>(quad);
-    const PhiloxBlock random = philox4x32({{static_cast<std::uint32_t>(index),
-                                            static_cast<std::uint32_t>(index >> 32), step, layer_}},
-                                          seed_);
+    const PhiloxBlock random = philox4x32(
+        {{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), 0, 0}},
+        seed_);
     return {{random.word[0] >= threshold_, random.word[1] >= threshold_,
              random.word[2] >= threshold_, random.word[3] >= threshold_}};
   }
@@ -30,7 +33,6 @@ class DropoutMask {
 
  private:
   std::uint64_t seed_;
-  std::uint32_t layer_;
   std::uint32_t threshold_;  // probability * 2^32: an element falls where its number is below it
   float scale_;              // 1 / (1 - probability)
 };

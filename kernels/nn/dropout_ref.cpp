@@ -4,7 +4,7 @@
 
 namespace vggroove {
 
-DropoutMask::DropoutMask(const DropoutParams& params) : seed_(params.seed), layer_(params.layer) {
+DropoutMask::DropoutMask(const DropoutParams& params) : seed_(params.seed) {
   const double probability = params.drop_probability;
   if (!(probability >= 0 && probability < 1)) {
     throw Error(ErrorClass::kUsage, "dropout: the probability must be at least 0 and below 1");
@@ -13,12 +13,13 @@ DropoutMask::DropoutMask(const DropoutParams& params) : seed_(params.seed), laye
   scale_ = static_cast<float>(1 / (1 - probability));
 }
 
-void dropout_multipliers_ref(double* multipliers, std::uint32_t step, std::int64_t count,
+void dropout_multipliers_ref(double* multipliers, std::int64_t first_index, std::int64_t count,
                              const DropoutParams& params) {
   const DropoutMask mask(params);
-  const double scale = 1 / (1 - static_cast<double>(params.drop_probability));
+  const double scale = 1 / (1 - params.drop_probability);
   for (std::int64_t i = 0; i < count; ++i) {
-    multipliers[i] = mask.draw(i / 4, step).keep[i % 4] ? scale : 0;
+    const std::int64_t index = first_index + i;
+    multipliers[i] = mask.draw(index / 4).keep[index % 4] ? scale : 0;
   }
 }
 

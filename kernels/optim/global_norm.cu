@@ -7,7 +7,7 @@ namespace vggroove {
 namespace {
 
 // torch.nn.utils.clip_grad_norm_'s guard against a norm of 0.
-constexpr float kNormEpsilon = 1e-6F;
+constexpr double kNormEpsilon = 1e-6;
 
 struct AddSquares {
   float* sum;
@@ -40,30 +40,43 @@ __global__ void __launch_bounds__(kChunkThreads)
   }
 }
 
-// What it does: norm and clip_scale from the partial sums.
-// Owns:    one block; thread = every 256th partial
-// Traffic: read 4 bytes a chunk, written 8
-// Needs:   256 threads, one block
+// What it does: total [1] += the sum of the partial sums.
+// Owns:    one warp; lane = every 32nd partial; lane 0 adds the lanes in ascending order
+// Traffic: read 4 bytes a chunk and 8, written 8
+// Needs:   32 threads, one block
 // Bound:   none, it is short
-__global__ void __launch_bounds__(kChunkThreads)
-    clip_scale_kernel(float* __restrict__ norm, float* __restrict__ clip_scale,
-                      const float* __restrict__ partials, std::int64_t num_partials,
-                      float max_norm) {
-  float sum = 0;
-  for (std::int64_t i = threadIdx.x; i < num_partials; i += kChunkThreads) {
-    sum += partials[i];
+__global__ void __launch_bounds__(32)
+    add_partials_kernel(double* __restrict__ total, const float* __restrict__ partials,
+                        std::int64_t num_partials) {
+  __shared__ double lane_sums[32];
+  double sum = 0;
+  for (std::int64_t i = threadIdx.x; i < num_partials; i += 32) {
+    sum += static_cast<double>(partials[i]);
   }
-  sum = block_sum<kChunkThreads>(sum);
+  lane_sums[threadIdx.x] = sum;
+  __syncthreads();
   if (threadIdx.x == 0) {
-    *norm = sqrtf(sum);
-    const float ratio = max_norm / (sqrtf(sum) + kNormEpsilon);
-    *clip_scale = ratio >= 1.0F ? 1.0F : ratio;  // fminf would hide a NaN
+    for (int lane = 1; lane < 32; ++lane) {
+      sum += lane_sums[lane];
+    }
+    *total += sum;
   }
+}
+
+// What it does: factor from total, see the header.
+// Owns:    one thread
+// Traffic: read 8 bytes, written 4
+// Needs:   one thread
+// Bound:   none, it is short
+__global__ void clip_factor_kernel(float* __restrict__ factor, const double* __restrict__ total,
+                                   double max_norm) {
+  const double ratio = max_norm / (sqrt(*total) + kNormEpsilon);
+  *factor = ratio >= 1.0 ? 1.0F : static_cast<float>(ratio);  // fmin would hide a NaN
 }
 
 }  // namespace
 
-std::int64_t global_norm_workspace_floats(std::span<const GradTensor> tensors) {
+std::int64_t add_squares_workspace_floats(std::span<const GradTensor> tensors) {
   std::int64_t chunks = 0;
   for (const GradTensor& tensor : tensors) {
     chunks += num_chunks(tensor.count);
@@ -71,15 +84,19 @@ std::int64_t global_norm_workspace_floats(std::span<const GradTensor> tensors) {
   return chunks;
 }
 
-void global_norm(Stream stream, float* norm, float* clip_scale, std::span<const GradTensor> tensors,
-                 float max_norm, float* workspace) {
+void add_squares(Stream stream, double* total, std::span<const GradTensor> tensors,
+                 float* workspace) {
   for_each_table(tensors, [&](const TensorTable<GradTensor>& table, unsigned chunks,
                               std::int64_t chunks_before) {
     simt::launch(square_sum_kernel, chunks, kChunkThreads, 0, stream, workspace + chunks_before,
                  table);
   });
-  simt::launch(clip_scale_kernel, 1U, kChunkThreads, 0, stream, norm, clip_scale, workspace,
-               global_norm_workspace_floats(tensors), max_norm);
+  simt::launch(add_partials_kernel, 1U, 32U, 0, stream, total, workspace,
+               add_squares_workspace_floats(tensors));
+}
+
+void clip_factor(Stream stream, float* factor, const double* total, double max_norm) {
+  simt::launch(clip_factor_kernel, 1U, 1U, 0, stream, factor, total, max_norm);
 }
 
 }  // namespace vggroove

@@ -15,18 +15,22 @@ struct GradTensor {
   std::int64_t count = 0;
 };
 
-// The norm of all gradients as one vector and the factor that clips them, both on the device:
-//   norm       [1] = sqrt(sum of squares)
-//   clip_scale [1] = min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; goes into
-//              the optimiser's grad_scale. NaN where a gradient is NaN, 0 where one is infinite.
-//   workspace  global_norm_workspace_floats(tensors)
+// The squared norm of gradients, in as many calls as there are groups of them, and the factor that
+// clips them; everything stays on the device.
+//   total     [1] += the sum of all squares: of a chunk in fp32, over the chunks in double
+//   workspace add_squares_workspace_floats(tensors)
 // The order of summation depends on the tensors' sizes alone.
-void global_norm(Stream stream, float* norm, float* clip_scale, std::span<const GradTensor> tensors,
-                 float max_norm, float* workspace);
+void add_squares(Stream stream, double* total, std::span<const GradTensor> tensors,
+                 float* workspace);
 
-std::int64_t global_norm_workspace_floats(std::span<const GradTensor> tensors);
+std::int64_t add_squares_workspace_floats(std::span<const GradTensor> tensors);
 
-// Reference: double precision; the sum of squares of one tensor.
+// factor [1] = min(1, max_norm / (sqrt(total [1]) + 1e-6)), as torch.nn.utils.clip_grad_norm_; goes
+// into the optimiser's grad_scale. NaN where a gradient is NaN, 0 where one is infinite.
+void clip_factor(Stream stream, float* factor, const double* total, double max_norm);
+
+// References: double precision; the sum of squares of one tensor, and the factor.
 double square_sum_ref(const double* grad, std::int64_t count);
+double clip_factor_ref(double total, double max_norm);
 
 }  // namespace vggroove

@@ -10,6 +10,7 @@
 #include "engine/backends/cpu/elementwise.h"
 #include "engine/backends/training_arithmetic.h"
 #include "engine/device/cpu_info.h"
+#include "kernels/optim/global_norm.h"
 
 namespace vggroove::cpu {
 namespace {
@@ -67,18 +68,18 @@ void CpuTraining::fill_zero(void* to, std::size_t bytes) {
   std::memset(to, 0, bytes);
 }
 
-std::size_t CpuTraining::maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const {
+std::size_t CpuTraining::maxpool2x2_cache_bytes(const MaxPoolShape& shape) const {
   return shape.output_count();
 }
 
-void CpuTraining::maxpool2x2(float* y, void* cache, const float* x, const Pool2x2Shape& shape) {
+void CpuTraining::maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) {
   team_.run(shape.n * shape.height / 2, [&](std::size_t row, unsigned) {
     maxpool2x2_row(y, static_cast<std::uint8_t*>(cache), x, row, shape);
   });
 }
 
 void CpuTraining::maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
-                                 const Pool2x2Shape& shape) {
+                                 const MaxPoolShape& shape) {
   team_.run(shape.n * shape.height / 2, [&](std::size_t row, unsigned) {
     maxpool2x2_bwd_row(grad_x, grad_y, static_cast<const std::uint8_t*>(cache), row, shape);
   });
@@ -92,8 +93,9 @@ void CpuTraining::standardise_bwd(float* grad_x, const float* grad_y, const floa
                                   std::size_t n, std::size_t d) {
   standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
 }
-void CpuTraining::dropout(float* values, std::size_t count, double rate, std::uint64_t seed) {
-  dropout_on_host(values, count, rate, seed);
+void CpuTraining::dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+                          std::uint64_t seed) {
+  dropout_on_host(values, first_index, count, rate, seed);
 }
 void CpuTraining::softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
                                         const float* targets, std::size_t n, std::size_t k) {
@@ -112,7 +114,7 @@ void CpuTraining::add_squares(double* total, const float* gradient, std::size_t 
 }
 
 void CpuTraining::clip_factor(float* factor, const double* total, double max_norm) {
-  *factor = static_cast<float>(clip_factor_on_host(*total, max_norm));
+  *factor = static_cast<float>(clip_factor_ref(*total, max_norm));
 }
 
 void CpuTraining::adamw(float* parameters, float* first_moment, float* second_moment,

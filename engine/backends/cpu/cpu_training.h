@@ -42,10 +42,10 @@ class CpuTraining : public TrainingBackend {
   void conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
                      GradientMode mode, const Conv3x3Shape& shape) override;
 
-  std::size_t maxpool2x2_cache_bytes(const Pool2x2Shape& shape) const override;
-  void maxpool2x2(float* y, void* cache, const float* x, const Pool2x2Shape& shape) override;
+  std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const override;
+  void maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) override;
   void maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
-                      const Pool2x2Shape& shape) override;
+                      const MaxPoolShape& shape) override;
 
   void dense_weights_to_device(float* to, const float* host_from, const DenseShape& shape) override;
   void dense_weights_to_host_sync(float* host_to, const float* from,
@@ -61,7 +61,8 @@ class CpuTraining : public TrainingBackend {
                    std::size_t d) override;
   void standardise_bwd(float* grad_x, const float* grad_y, const float* scale, std::size_t n,
                        std::size_t d) override;
-  void dropout(float* values, std::size_t count, double rate, std::uint64_t seed) override;
+  void dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+               std::uint64_t seed) override;
   void softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
                              const float* targets, std::size_t n, std::size_t k) override;
 

@@ -124,7 +124,7 @@ HWY_INLINE void maxpool_bwd_channels(D d, float* const grad_x[4], const float* H
 }
 
 void pool_row(float* y, std::uint8_t* places, const float* x, std::size_t row,
-              const Pool2x2Shape& shape) {
+              const MaxPoolShape& shape) {
   const std::size_t columns = shape.width / 2, channels = shape.channels;
   const float* const top = x + 2 * row * shape.width * channels;
   for (std::size_t column = 0; column < columns; ++column) {
@@ -138,7 +138,7 @@ void pool_row(float* y, std::uint8_t* places, const float* x, std::size_t row,
 }
 
 void pool_bwd_row(float* grad_x, const float* grad_y, const std::uint8_t* places, std::size_t row,
-                  const Pool2x2Shape& shape) {
+                  const MaxPoolShape& shape) {
   const std::size_t columns = shape.width / 2, channels = shape.channels;
   float* const top = grad_x + 2 * row * shape.width * channels;
   for (std::size_t column = 0; column < columns; ++column) {
@@ -216,11 +216,11 @@ double sum_of_squares_part(const float* values, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(sum_of_squares)(values, count);
 }
 void maxpool2x2_row(float* y, std::uint8_t* places, const float* x, std::size_t row,
-                    const Pool2x2Shape& shape) {
+                    const MaxPoolShape& shape) {
   HWY_DYNAMIC_DISPATCH(pool_row)(y, places, x, row, shape);
 }
 void maxpool2x2_bwd_row(float* grad_x, const float* grad_y, const std::uint8_t* places,
-                        std::size_t row, const Pool2x2Shape& shape) {
+                        std::size_t row, const MaxPoolShape& shape) {
   HWY_DYNAMIC_DISPATCH(pool_bwd_row)(grad_x, grad_y, places, row, shape);
 }
 void sum_rows(float* sums, const float* values, std::size_t rows, std::size_t columns) {

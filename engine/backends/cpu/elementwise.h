@@ -24,9 +24,9 @@ double sum_of_squares_part(const float* values, std::size_t count);
 // Output row `row` (of n h / 2) of the pool; places [w/2, c] receives which of the four it was, or
 // 4 where none was above 0.
 void maxpool2x2_row(float* y, std::uint8_t* places, const float* x, std::size_t row,
-                    const Pool2x2Shape& shape);
+                    const MaxPoolShape& shape);
 void maxpool2x2_bwd_row(float* grad_x, const float* grad_y, const std::uint8_t* places,
-                        std::size_t row, const Pool2x2Shape& shape);
+                        std::size_t row, const MaxPoolShape& shape);
 
 // sums [columns] = the sum of the rows of values [rows, columns], in ascending order
 void sum_rows(float* sums, const float* values, std::size_t rows, std::size_t columns);

@@ -13,7 +13,6 @@ namespace vggroove {
 namespace {
 
 using testing::DeviceArray;
-using testing::DeviceValue;
 using testing::expect_same_in_every_thread_order;
 using testing::formula_integers;
 using Values = std::vector<double>;
@@ -40,9 +39,9 @@ TEST(Philox, gives_the_authors_known_answers) {
   }
 }
 
-Values multipliers(std::uint32_t step, std::int64_t count, const DropoutParams& params) {
+Values multipliers(std::int64_t count, const DropoutParams& params, std::int64_t first_index = 0) {
   Values all(count);
-  dropout_multipliers_ref(all.data(), step, count, params);
+  dropout_multipliers_ref(all.data(), first_index, count, params);
   return all;
 }
 
@@ -53,21 +52,20 @@ double share_of_zeros(const Values& values) {
 
 TEST(DropoutRef, drops_the_share_that_was_asked_for) {
   constexpr std::int64_t kCount = 1 << 18;
-  for (const float probability : {0.125F, 0.5F, 0.9F}) {
-    const double p = static_cast<double>(probability);
+  for (const double p : {0.125, 0.5, 0.9}) {
     // Five standard deviations of a binomial share.
-    EXPECT_TRUE(std::abs(share_of_zeros(multipliers(3, kCount, {probability, 9, 1})) - p) <=
+    EXPECT_TRUE(std::abs(share_of_zeros(multipliers(kCount, {p, 9})) - p) <=
                 5 * std::sqrt(p * (1 - p) / kCount))
-        << probability;
+        << p;
   }
 }
 
-TEST(DropoutRef, draws_anew_for_every_seed_layer_and_step) {
+TEST(DropoutRef, draws_anew_for_every_seed_and_place) {
   constexpr std::int64_t kCount = 1 << 16;
-  const Values first = multipliers(3, kCount, {0.5, 9, 1});
+  const Values first = multipliers(kCount, {0.5, 9});
   for (const Values& other :
-       {multipliers(4, kCount, {0.5, 9, 1}), multipliers(3, kCount, {0.5, 10, 1}),
-        multipliers(3, kCount, {0.5, 9, 2}), multipliers(3, kCount, {0.5, 9 + (1ULL << 32), 1})}) {
+       {multipliers(kCount, {0.5, 10}), multipliers(kCount, {0.5, 9 + (1ULL << 32)}),
+        multipliers(kCount, {0.5, 9}, kCount), multipliers(kCount, {0.5, 9}, 1LL << 34)}) {
     int same = 0;
     for (std::int64_t i = 0; i < kCount; ++i) {
       same += first[i] == other[i] ? 1 : 0;
@@ -77,8 +75,16 @@ TEST(DropoutRef, draws_anew_for_every_seed_layer_and_step) {
   }
 }
 
+TEST(DropoutRef, a_part_of_a_batch_draws_its_part_of_the_mask) {
+  const DropoutParams params = {0.5, 9};
+  const Values whole = multipliers(100, params);
+  for (const std::int64_t first : {4, 7, 99}) {
+    EXPECT_EQ(multipliers(100 - first, params, first), Values(whole.begin() + first, whole.end()));
+  }
+}
+
 TEST(DropoutRef, keeps_everything_at_probability_zero) {
-  EXPECT_EQ(multipliers(1, 1000, {}), Values(1000, 1.0));
+  EXPECT_EQ(multipliers(1000, {}), Values(1000, 1.0));
 }
 
 template <class T>
@@ -87,23 +93,21 @@ using Types = ::testing::Types<float, BFloat16>;
 TYPED_TEST_SUITE(Dropout, Types);
 
 // p = 0.5 and small integers: the products are exact. Counts around a thread's and a block's share.
-TYPED_TEST(Dropout, forward_and_backward_are_the_reference_for_every_count) {
-  const DropoutParams params = {0.5, 0x123456789abcdef, 7};
-  const std::uint32_t step = 41;
+TYPED_TEST(Dropout, is_the_reference_for_every_count_and_place) {
+  const DropoutParams params = {0.5, 0x123456789abcdef};
   for (const std::int64_t count : {1, 3, 4, 5, 7, 8, 9, 1023, 1024, 2049, 4111}) {
+    const std::int64_t first_index = count % 3 * 7 + (count % 2 << 34);
     SCOPED_TRACE(count);
     const Values x = formula_integers(count, 3, 5, 101);
-    Values expected = multipliers(step, count, params);
+    Values expected = multipliers(count, params, first_index);
     for (std::int64_t i = 0; i < count; ++i) {
       expected[i] *= x[i];
     }
     expect_same_in_every_thread_order([&] {
-      DeviceArray<TypeParam> x_device(x), y(count), grad_x(count);
-      dropout(nullptr, y.data(), x_device.data(), DeviceValue(step).data(), count, params);
+      DeviceArray<TypeParam> x_device(x), y(count);
+      dropout(nullptr, y.data(), x_device.data(), first_index, count, params);
       EXPECT_EQ(y.values(), expected);
-      dropout_bwd(nullptr, grad_x.data(), x_device.data(), DeviceValue(step).data(), count, params);
-      EXPECT_EQ(grad_x.values(), expected);
-      dropout(nullptr, x_device.data(), x_device.data(), DeviceValue(step).data(), count, params);
+      dropout(nullptr, x_device.data(), x_device.data(), first_index, count, params);
       EXPECT_EQ(x_device.values(), expected);  // in place
       return y.bytes();
     });
@@ -111,20 +115,19 @@ TYPED_TEST(Dropout, forward_and_backward_are_the_reference_for_every_count) {
 }
 
 TYPED_TEST(Dropout, scales_what_stays) {
-  const DropoutParams params = {0.75, 1, 0};
-  const std::uint32_t step = 1;
+  const DropoutParams params = {0.75, 1};
   const Values ones(64, 1.0);
   DeviceArray<TypeParam> x(ones), y(64);
-  dropout(nullptr, y.data(), x.data(), DeviceValue(step).data(), 64, params);
-  EXPECT_EQ(y.values(), multipliers(step, 64, params));  // 0 or 4
+  dropout(nullptr, y.data(), x.data(), 0, 64, params);
+  EXPECT_EQ(y.values(), multipliers(64, params));  // 0 or 4
   EXPECT_GT(share_of_zeros(y.values()), 0.5);
   EXPECT_LT(share_of_zeros(y.values()), 1.0);
 }
 
 TYPED_TEST(Dropout, refuses_probabilities_that_are_none) {
-  for (const float probability : {1.0F, -0.1F, std::nanf("")}) {
+  for (const double probability : {1.0, -0.1, std::nan("")}) {
     testing::expect_error(ErrorClass::kUsage, "at least 0 and below 1", [&] {
-      dropout<TypeParam>(nullptr, nullptr, nullptr, nullptr, 0, {probability, 0, 0});
+      dropout<TypeParam>(nullptr, nullptr, nullptr, 0, 0, {probability, 0});
     });
   }
 }
@@ -132,9 +135,8 @@ TYPED_TEST(Dropout, refuses_probabilities_that_are_none) {
 TYPED_TEST(Dropout, moves_each_byte_once) {
   VGGROOVE_SKIP_UNLESS_COUNTING();
   constexpr std::int64_t kCount = 8192, kBytes = kCount * sizeof(TypeParam);
-  const std::uint32_t step = 1;
   DeviceArray<TypeParam> x(Values(kCount, 1.0));
-  dropout(nullptr, x.data(), x.data(), DeviceValue(step).data(), kCount, {0.5, 1, 0});
+  dropout(nullptr, x.data(), x.data(), 0, kCount, {0.5, 1});
   testing::expect_traffic(simt::last_launch(), {kBytes, kBytes});
 }
 

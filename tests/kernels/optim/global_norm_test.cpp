@@ -20,14 +20,19 @@ using testing::joined;
 using testing::random_values;
 using Values = std::vector<double>;
 
+// From a total that is not 0: `before`.
 struct Norm {
-  DeviceArray<float> norm{1}, clip_scale{1};
+  DeviceArray<double> total{Values{before}};
+  DeviceArray<float> clip_scale{1};
+  static constexpr double before = 0x1p-20;
 
-  Norm(const std::vector<GradTensor>& tensors, float max_norm) {
-    DeviceArray<float> workspace(global_norm_workspace_floats(tensors));
-    global_norm(nullptr, norm.data(), clip_scale.data(), tensors, max_norm, workspace.data());
+  Norm(const std::vector<GradTensor>& tensors, double max_norm) {
+    DeviceArray<float> workspace(add_squares_workspace_floats(tensors));
+    add_squares(nullptr, total.data(), tensors, workspace.data());
+    clip_factor(nullptr, clip_scale.data(), total.data(), max_norm);
   }
-  double value() { return norm.values()[0]; }
+  double square_sum() { return total.values()[0] - before; }
+  double value() { return std::sqrt(square_sum()); }
   double scale() { return clip_scale.values()[0]; }
 };
 
@@ -47,10 +52,11 @@ TEST(GlobalNorm, is_that_of_pytorch) {
           second(Values(grad.begin() + 5, grad.end()));
       const double expected = step["norm"];
       EXPECT_TRUE(std::abs(std::sqrt(square_sum_ref(grad.data(), 16)) - expected) <= 1e-14);
-      Norm norm({tensor_of(first), tensor_of(second)}, golden["max_norm"].get<float>());
+      Norm norm({tensor_of(first), tensor_of(second)}, golden["max_norm"].get<double>());
       // 16 squares and their sum, each rounded: 17 roundings, halved by the root.
       EXPECT_TRUE(std::abs(norm.value() - expected) <= 9 * 0x1p-24 * expected) << norm.value();
-      const double scale = std::min(1.0, golden["max_norm"].get<double>() / (expected + 1e-6));
+      const double scale = clip_factor_ref(expected * expected, golden["max_norm"]);
+      EXPECT_EQ(scale, std::min(1.0, golden["max_norm"].get<double>() / (expected + 1e-6)));
       EXPECT_TRUE(std::abs(norm.scale() - scale) <= 12 * 0x1p-24) << norm.scale();
     }
   }
@@ -74,16 +80,16 @@ TEST(GlobalNorm, squares_of_integers_sum_exactly) {
   ASSERT_LT(square_sum, 0x1p24);
   expect_same_in_every_thread_order([&] {
     Norm norm(tensors, 1);
-    EXPECT_EQ(norm.value(), static_cast<double>(std::sqrt(static_cast<float>(square_sum))));
-    return joined({norm.norm.bytes(), norm.clip_scale.bytes()});
+    EXPECT_EQ(norm.square_sum(), square_sum);
+    return joined({norm.total.bytes(), norm.clip_scale.bytes()});
   });
 }
 
 TEST(GlobalNorm, small_gradients_are_not_clipped) {
   DeviceArray<float> grad(Values{3, 4});
   EXPECT_EQ(Norm({tensor_of(grad)}, 6).scale(), 1);
-  EXPECT_EQ(Norm({tensor_of(grad)}, std::numeric_limits<float>::infinity()).scale(), 1);
-  EXPECT_EQ(Norm({}, 6).value(), 0);
+  EXPECT_EQ(Norm({tensor_of(grad)}, std::numeric_limits<double>::infinity()).scale(), 1);
+  EXPECT_EQ(Norm({}, 6).square_sum(), 0);
 }
 
 TEST(GlobalNorm, nan_and_infinity_are_not_hidden) {
@@ -92,6 +98,7 @@ TEST(GlobalNorm, nan_and_infinity_are_not_hidden) {
   DeviceArray<float> with_nan(values);
   Norm nan({tensor_of(with_nan)}, 1);
   EXPECT_TRUE(std::isnan(nan.value()) && std::isnan(nan.scale()));
+  EXPECT_TRUE(std::isnan(clip_factor_ref(std::nan(""), 1)));
   values[777] = std::numeric_limits<double>::infinity();
   DeviceArray<float> with_infinity(values);
   Norm infinite({tensor_of(with_infinity)}, 1);
@@ -105,7 +112,7 @@ TEST(GlobalNorm, moves_each_byte_once) {
   DeviceArray<BFloat16> narrow(random_values(16384, 1));
   const simt::LaunchRecorder recorder;
   const Norm norm({tensor_of(wide), tensor_of(narrow)}, 1);
-  ASSERT_EQ(recorder.launches().size(), 2);
+  ASSERT_EQ(recorder.launches().size(), 3);
   testing::expect_traffic(recorder.launches()[0], {32768 * 4 + 16384 * 2, 3 * 4, 1.01});
 }
 
