@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "engine/device/out_of_device_memory.h"
 #include "engine/heads/dense_layer.h"
 #include "train/finetune_checkpoint.h"
 #include "train/finetune_optimiser.h"
@@ -19,6 +20,20 @@ namespace {
 ExampleShape example_shape(const TrainingNet& net) {
   const auto& first = std::get<Conv3x3Spec>(net.body.front().spec);
   return {first.height, first.width};
+}
+
+// `body` again and again, with ever smaller parts of a batch on the device, until they fit.
+template <class Body>
+auto with_what_fits(VggishTraining& net, Body body) {
+  for (;;) {
+    try {
+      return body();
+    } catch (const OutOfDeviceMemory&) {
+      if (!net.halve_max_batch()) {
+        throw;
+      }
+    }
+  }
 }
 
 class FinetuneRun {
@@ -35,7 +50,8 @@ class FinetuneRun {
         callbacks_(callbacks),
         shape_(example_shape(net.net())),
         first_layer_(find_layer(net.net(), options.first_layer)),
-        optimiser_(backend, net, options, first_layer_),
+        optimiser_(with_what_fits(
+            net_, [&] { return FinetuneOptimiser(backend, net, options, first_layer_); })),
         class_weights_(logmels.labels.size(), 1.0) {
     if (options.class_weights) {
       class_weights_ = balanced_class_weights(logmels, train_clips);
@@ -79,8 +95,10 @@ class FinetuneRun {
   }
 
   FinetuneEpoch run_epoch(int number) {
-    net_.set_first_trainable_layer(
-        head_alone(number) ? std::max(first_layer_, net_.net().body.size()) : first_layer_);
+    with_what_fits(net_, [&] {
+      net_.set_first_trainable_layer(
+          head_alone(number) ? std::max(first_layer_, net_.net().body.size()) : first_layer_);
+    });
     FinetuneEpoch epoch{.epoch = number};
     const std::vector<TrainingRow> rows =
         shuffled_rows(logmels_, train_clips_, options_.seed, number);
@@ -91,8 +109,10 @@ class FinetuneRun {
                                   static_cast<std::size_t>(options_.accumulation);
     for (std::int64_t step = 0; step < steps_per_epoch_; ++step) {
       const std::size_t first = static_cast<std::size_t>(step) * step_rows;
-      const StepResult result = run_step(
-          std::span(rows).subspan(first, std::min(step_rows, rows.size() - first)), number, first);
+      const auto step_of = std::span(rows).subspan(first, std::min(step_rows, rows.size() - first));
+      // All of it again where memory ran out: gradients may have been added in part.
+      const StepResult result =
+          with_what_fits(net_, [&] { return run_step(step_of, number, first); });
       const std::int64_t all_before = (number - 1) * steps_per_epoch_ + step;
       epoch.learning_rate = scheduled_learning_rate(
           options_, all_before, options_.max_epochs * steps_per_epoch_, steps_per_epoch_);
@@ -129,7 +149,6 @@ class FinetuneRun {
   // Gradients of the mean loss of `rows`, in batches.
   StepResult run_step(std::span<const TrainingRow> rows, int epoch, std::size_t position) {
     const auto batch_size = static_cast<std::size_t>(options_.batch_size);
-    const std::size_t k = class_weights_.size();
     StepResult result;
     for (const TrainingRow& row : rows) {
       result.weight += class_weights_[static_cast<std::size_t>(logmels_.clips[row.clip].label)];
@@ -141,23 +160,34 @@ class FinetuneRun {
       for (float& target : batch.targets) {
         target /= static_cast<float>(result.weight);
       }
-      logits_.resize(n * k);
-      losses_.resize(n);
-      net_.forward(
-          batch.logmel, n,
-          {.rate = options_.dropout, .seed = dropout_seed(options_.seed, epoch, position + first)},
-          logits_);
-      net_.backward(batch.targets,
-                    first == 0 ? GradientMode::kOverwrite : GradientMode::kAccumulate, losses_);
-      for (std::size_t i = 0; i < n; ++i) {
-        result.loss += losses_[i] * result.weight;
-        const float* const row = logits_.data() + i * k;
-        const bool right = std::max_element(row, row + k) - row == batch.labels[i];
-        result.num_right += right ? 1 : 0;
-      }
-      result.num_examples += n;
+      run_batch(batch, n, dropout_seed(options_.seed, epoch, position + first), first == 0, result);
     }
     return result;
+  }
+
+  // In as many parts as the network's memory asks for; the gradients are those of the whole.
+  void run_batch(const TrainingBatch& batch, std::size_t n, std::uint64_t seed, bool overwrite,
+                 StepResult& result) {
+    const std::size_t k = class_weights_.size(), values = net_.net().input_count();
+    logits_.resize(n * k);
+    losses_.resize(n);
+    for (std::size_t first = 0; first < n;) {
+      const std::size_t part = std::min(net_.max_batch(), n - first);
+      net_.forward(std::span(batch.logmel).subspan(first * values, part * values), part,
+                   {.rate = options_.dropout, .seed = seed, .first_example = first},
+                   std::span(logits_).subspan(first * k, part * k));
+      net_.backward(std::span(batch.targets).subspan(first * k, part * k),
+                    overwrite && first == 0 ? GradientMode::kOverwrite : GradientMode::kAccumulate,
+                    std::span(losses_).subspan(first, part));
+      first += part;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      result.loss += losses_[i] * result.weight;
+      const float* const row = logits_.data() + i * k;
+      const bool right = std::max_element(row, row + k) - row == batch.labels[i];
+      result.num_right += right ? 1 : 0;
+    }
+    result.num_examples += n;
   }
 
   void validate(FinetuneEpoch& epoch) {
@@ -170,8 +200,10 @@ class FinetuneRun {
     for (const std::size_t clip : validation_clips_) {
       truth.push_back(logmels_.clips[clip].label);
     }
-    const Metrics metrics = compute_metrics(truth, predict_clips(net_, logmels_, validation_clips_),
-                                            static_cast<int>(logmels_.labels.size()));
+    const std::vector<double> probabilities =
+        with_what_fits(net_, [&] { return predict_clips(net_, logmels_, validation_clips_); });
+    const Metrics metrics =
+        compute_metrics(truth, probabilities, static_cast<int>(logmels_.labels.size()));
     epoch.validation_loss = metrics.log_loss;
     epoch.validation_accuracy = metrics.accuracy;
     for (const FinetuneEpoch& before : epochs_) {
@@ -269,14 +301,12 @@ std::vector<FinetuneEpoch> finetune(TrainingBackend& backend, VggishTraining& ne
     throw Error(ErrorClass::kUsage, "fine-tuning: there is no training clip");
   }
   if (static_cast<std::size_t>(logmels.num_features) != net.net().input_count() ||
-      logmels.labels.size() != net.net().num_classes ||
-      static_cast<std::size_t>(options.batch_size) > net.max_batch()) {
-    throw Error(
-        ErrorClass::kUsage,
-        fmt::format("fine-tuning: examples of {} values, {} classes and batches of {} for a "
-                    "network of {} values, {} classes and batches of {}",
-                    logmels.num_features, logmels.labels.size(), options.batch_size,
-                    net.net().input_count(), net.net().num_classes, net.max_batch()));
+      logmels.labels.size() != net.net().num_classes) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("fine-tuning: examples of {} values and {} classes for a network of {} "
+                            "values and {} classes",
+                            logmels.num_features, logmels.labels.size(), net.net().input_count(),
+                            net.net().num_classes));
   }
   return FinetuneRun(backend, net, logmels, train_clips, validation_clips, options, callbacks)
       .run(files);

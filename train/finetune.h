@@ -48,8 +48,10 @@ std::size_t find_layer(const TrainingNet& net, const std::string& name);
 // clips' rows are examples of the network's input and follow one another without gaps
 // (training_batch.h). The same seed gives the same bits on the same device; so does a run that was
 // stopped after any epoch, or killed at any moment, and resumed.
-// Returns the epochs. Throws Error: kUsage (options, shapes, no clips; a checkpoint of another
-// run), kInvalid (a loss that is not finite), kIo, kCorrupt.
+// A batch that the network's max_batch(), or the device's memory, does not take is computed in
+// parts, the gradients of which add up to the same; net.max_batch() then is what fitted. Returns
+// the epochs. Throws Error: kUsage (options, shapes, no clips; a checkpoint of another run),
+// kInvalid (a loss that is not finite), kIo, kCorrupt.
 std::vector<FinetuneEpoch> finetune(TrainingBackend& backend, VggishTraining& net,
                                     const FeatureSet& logmels,
                                     std::span<const std::size_t> train_clips,
