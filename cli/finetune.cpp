@@ -19,7 +19,7 @@
 #include "cli/progress.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
-#include "engine/backends/cpu/cpu_training.h"
+#include "engine/backends/training_backend.h"
 #include "engine/nets/vggish_metadata.h"
 #include "train/finetune.h"
 #include "train/finetune_model.h"
@@ -159,7 +159,8 @@ int finetune_verb(const FinetuneVerb& verb) {
   const TrainingNet architecture =
       vggish_training_net(static_cast<std::size_t>(of_base ? of_base->num_hidden : verb.num_hidden),
                           logmels.labels.size());
-  cpu::CpuTraining backend(static_cast<unsigned>(verb.model.num_jobs));
+  const std::unique_ptr<TrainingBackend> opened_device = open_training(verb.model);
+  TrainingBackend& backend = *opened_device;
   VggishTraining net(backend, architecture, static_cast<std::size_t>(verb.training.batch_size));
   load_body(net, base);
   const DenseHead head =
@@ -201,6 +202,12 @@ int finetune_verb(const FinetuneVerb& verb) {
   fs::remove(checkpoint);
   progress.clear();
 
+  if (net.max_batch() < static_cast<std::size_t>(verb.training.batch_size)) {
+    fmt::print(stderr,
+               "vggroove: the device has memory for {} examples; batches of {} were computed in "
+               "parts\n",
+               net.max_batch(), verb.training.batch_size);
+  }
   fmt::print("{}\n", data_text(logmels));
   if (chosen.num_left_alone > 0) {
     fmt::print("{} clips of other splits were left alone\n", chosen.num_left_alone);
@@ -225,6 +232,7 @@ void add_finetune(CLI::App& app, Action& action) {
                    "~/.local/share/vggroove/vggish.safetensors)")
       ->type_name("FILE");
   verb->add_option("--out,-o", options->out, "Model file to write")->required()->type_name("FILE");
+  add_device_options(*verb, options->model);
   verb->add_option("--jobs,-j", options->model.num_jobs, "Threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));

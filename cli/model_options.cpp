@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/locations.h"
+#include "engine/backends/cpu/cpu_training.h"
 #include "engine/backends/plugin_loader.h"
 
 namespace vggroove::cli {
@@ -41,11 +42,7 @@ Precision precision_named(std::string_view name) {
 
 }  // namespace
 
-void add_model_options(CLI::App& verb, ModelOptions& options) {
-  verb.add_option("--model,-m", options.model,
-                  "Model file (default: $VGGROOVE_MODEL, else "
-                  "~/.local/share/vggroove/vggish.safetensors)")
-      ->type_name("FILE");
+void add_device_options(CLI::App& verb, ModelOptions& options) {
   verb.add_option(
           "--device", options.device,
           "What computes: cpu, cuda (an NVIDIA GPU), sim (the cuda code on the processor, to "
@@ -57,6 +54,14 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                   "fp32)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
+}
+
+void add_model_options(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--model,-m", options.model,
+                  "Model file (default: $VGGROOVE_MODEL, else "
+                  "~/.local/share/vggroove/vggish.safetensors)")
+      ->type_name("FILE");
+  add_device_options(verb, options);
   verb.add_option("--jobs,-j", options.num_jobs, "Worker threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
@@ -102,6 +107,26 @@ std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
                choice.why_not_cuda.empty() ? "" : "; not on cuda: " + choice.why_not_cuda);
   }
   return net;
+}
+
+std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options) {
+  const DeviceChoice choice = choose_device(device_named(options.device));
+  const Precision precision = precision_named(options.precision);
+  std::unique_ptr<TrainingBackend> backend;
+  if (choice.device != Device::kCpu) {
+    backend = open_plugin(choice.device).new_training(precision, default_cache_folder());
+  } else if (precision == Precision::kFp32) {
+    backend = std::make_unique<cpu::CpuTraining>(static_cast<unsigned>(options.num_jobs));
+  } else {
+    throw Error(ErrorClass::kUnsupported,
+                fmt::format("cpu trains in fp32 only, not in {}", options.precision));
+  }
+  if (isatty(STDERR_FILENO) != 0 || !choice.why_not_cuda.empty()) {
+    fmt::print(stderr, "vggroove: training on {}, {}{}\n", backend->description(),
+               options.precision,
+               choice.why_not_cuda.empty() ? "" : "; not on cuda: " + choice.why_not_cuda);
+  }
+  return backend;
 }
 
 std::vector<float> LoadedHead::inputs(std::span<const float> embeddings) const {

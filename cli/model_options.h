@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/backends/training_backend.h"
 #include "engine/heads/dense_head.h"
 #include "engine/heads/postprocess.h"
 #include "engine/nets/vggish.h"
@@ -27,6 +28,8 @@ struct ModelOptions {
   bool verbose = false;
 };
 
+// --device, --precision
+void add_device_options(CLI::App& verb, ModelOptions& options);
 // --model, --device, --precision, --jobs, --verbose
 void add_model_options(CLI::App& verb, ModelOptions& options);
 // --head
@@ -39,6 +42,11 @@ weights::ModelFile open_model(const ModelOptions& options);
 // had to leave the GPU out). Throws choose_device's errors (engine/backends/plugin_loader.h).
 std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
                                            const ModelOptions& options);
+
+// The operations of training on the device that the options name; says on stderr which one it is,
+// as load_network does. Throws choose_device's errors, and Error(kUnsupported) for a precision that
+// the device does not train in.
+std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options);
 
 // A head and what turns the model's embeddings into its inputs.
 struct LoadedHead {

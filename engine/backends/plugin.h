@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/backends/training_backend.h"
 #include "engine/device/device.h"
 #include "engine/nets/vggish.h"
 #include "engine/nets/vggish_layers.h"
@@ -22,11 +23,15 @@ class Plugin {
   virtual std::shared_ptr<const Vggish> load_vggish(
       const TensorReader& tensors, Precision precision,
       const std::filesystem::path& cache_folder) const = 0;
+  // The operations of training on that device; throws alike, and Error(kUnsupported) for a
+  // precision that it does not train in.
+  virtual std::unique_ptr<TrainingBackend> new_training(
+      Precision precision, const std::filesystem::path& cache_folder) const = 0;
 };
 
 // Grows with every change of anything that crosses the border: this file, and the classes that it
 // names.
-inline constexpr int kPluginContract = 1;
+inline constexpr int kPluginContract = 2;
 
 struct PluginEntry {
   int contract = kPluginContract;

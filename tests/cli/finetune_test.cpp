@@ -129,6 +129,7 @@ TEST_F(FinetuneVerb, says_what_does_not_fit) {
   usage_error({"--dropout", "1"}, "the dropout is 1");
   usage_error({"--layers", "conv9"}, "no layer is called \"conv9\"");
   usage_error({"--optimizer", "lion"}, "--optimizer");
+  usage_error({"--device", "abacus"}, "--device");
   write_feature_table(*folder_ / "embeddings.npz", testing::toy_features(2, 4, 3));
   const ProgramResult result = run_vggroove(
       {"finetune", path("embeddings.npz"), "--base", path("base.safetensors"), "--out", path("c")});

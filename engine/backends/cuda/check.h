@@ -6,14 +6,9 @@
 #include <string>
 
 #include "base/error.h"
+#include "engine/device/out_of_device_memory.h"
 
 namespace vggroove::cuda {
-
-// The device has no room for an allocation. A smaller batch may have.
-class OutOfDeviceMemory : public Error {
- public:
-  explicit OutOfDeviceMemory(const std::string& message) : Error(ErrorClass::kDevice, message) {}
-};
 
 // Throw Error(kDevice), or OutOfDeviceMemory, that names the call, its answer and the place, unless
 // the call succeeded. A device that a process has lost (an illegal access, an uncorrectable memory

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backends/cuda/cuda_vggish.h"
+#include "engine/backends/cuda/training.h"
 #include "engine/backends/plugin.h"
 
 namespace vggroove::cuda {
@@ -13,16 +14,26 @@ class CudaPlugin : public Plugin {
   std::shared_ptr<const Vggish> load_vggish(
       const TensorReader& tensors, Precision precision,
       const std::filesystem::path& cache_folder) const override {
-    // A simulated plan is found in no time and means nothing to another process.
-    const bool keeps_plans = device_ == Device::kCuda && !cache_folder.empty();
-    return load_cuda_vggish(
-        tensors, precision,
-        {.chunk = chunk_,
-         .device_name = std::string(device_name(device_)),
-         .plan_folder = keeps_plans ? cache_folder / "cudnn-plans" : std::filesystem::path()});
+    return load_cuda_vggish(tensors, precision,
+                            {.chunk = chunk_,
+                             .device_name = std::string(device_name(device_)),
+                             .plan_folder = plan_folder(cache_folder)});
+  }
+  std::unique_ptr<TrainingBackend> new_training(
+      Precision precision, const std::filesystem::path& cache_folder) const override {
+    return std::make_unique<CudaTraining>(
+        CudaTrainingSettings{.precision = precision,
+                             .device_name = std::string(device_name(device_)),
+                             .plan_folder = plan_folder(cache_folder)});
   }
 
  private:
+  // A simulated plan is found in no time and means nothing to another process.
+  std::filesystem::path plan_folder(const std::filesystem::path& cache_folder) const {
+    const bool keeps_plans = device_ == Device::kCuda && !cache_folder.empty();
+    return keeps_plans ? cache_folder / "cudnn-plans" : std::filesystem::path();
+  }
+
   Device device_;
   std::size_t chunk_;
 };

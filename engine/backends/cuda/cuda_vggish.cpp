@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/backends/cuda/check.h"
+#include "engine/backends/cuda/device_name.h"
 #include "engine/backends/cuda/forward_pass.h"
 #include "engine/backends/cuda/network.h"
 #include "kernels/dsp/logmel.h"
@@ -49,13 +50,6 @@ class CudaSession : public Vggish::Session {
   std::size_t max_batch_;
   std::unique_ptr<ForwardPass> pass_;
 };
-
-// Asked first: the runtime names what is wrong with a driver better than the libraries do.
-std::string describe_device(const std::string& device_name) {
-  cudaDeviceProp properties{};
-  VGGROOVE_CUDA(cudaGetDeviceProperties(&properties, 0));
-  return fmt::format("{} ({})", device_name, properties.name);
-}
 
 class CudaVggish : public Vggish {
  public:

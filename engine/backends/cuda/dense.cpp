@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+#include <utility>
+
 #include "engine/backends/cuda/check.h"
 
 namespace vggroove::cuda {
@@ -35,29 +38,49 @@ DensePlan::Layout DensePlan::make_layout(cudaDataType type, std::size_t rows, st
   return Layout(layout);
 }
 
-// cuBLAS thinks in columns: our row-major [n, outputs] is its column-major [outputs, n], so
-//   y^T [outputs, n] = weight^T [outputs, inputs] * x^T [inputs, n]
-// is the product as everything lies, without a transpose, and the bias runs along y^T's columns,
-// which is what the epilogue adds.
-DensePlan::DensePlan(const CublasLtHandle& handle, const DenseSpec& spec, std::size_t n,
-                     Precision precision, const void* bias)
-    : handle_(handle.get()) {
-  const cudaDataType in = precision == Precision::kBf16 ? CUDA_R_16BF : CUDA_R_32F;
-  const cudaDataType out = spec.relu ? in : CUDA_R_32F;
-  weight_ = make_layout(in, spec.outputs, spec.inputs);
-  x_ = make_layout(in, spec.inputs, n);
-  y_ = make_layout(out, spec.outputs, n);
+template <class T>
+void DensePlan::set(cublasLtMatmulDescAttributes_t attribute, const T& value) const {
+  VGGROOVE_CUBLASLT(
+      cublasLtMatmulDescSetAttribute(description_.get(), attribute, &value, sizeof value));
+}
+
+// cuBLAS thinks in columns: our row-major [n, outputs] is its column-major [outputs, n]. So the
+// right operand comes first, and
+//   y^T [outputs, n]                = weight^T [outputs, inputs] * x^T [inputs, n]
+//   grad_x^T [inputs, n]            = (weight^T)^T [inputs, outputs] * grad_y^T [outputs, n]
+//   grad_weight^T [outputs, inputs] = grad_y^T [outputs, n] * (x^T)^T [n, inputs]
+// The bias runs along y^T's columns, which is what the epilogue adds; its gradient is the sum of
+// the first factor over the examples, BGRADA.
+void DensePlan::describe(const DenseProduct& product) {
+  using Pass = DenseProduct::Pass;
+  const cudaDataType in = product.precision == Precision::kBf16 ? CUDA_R_16BF : CUDA_R_32F;
+  const cudaDataType out = product.bf16_output ? CUDA_R_16BF : CUDA_R_32F;
+  const auto [pass, n, inputs, outputs] =
+      std::tuple(product.pass, product.n, product.inputs, product.outputs);
+  right_ = make_layout(in, outputs, pass == Pass::kWgrad ? n : inputs);
+  left_ = make_layout(in, pass == Pass::kDgrad ? outputs : inputs, n);
+  result_ =
+      make_layout(out, pass == Pass::kDgrad ? inputs : outputs, pass == Pass::kWgrad ? inputs : n);
 
   cublasLtMatmulDesc_t description = nullptr;
-  VGGROOVE_CUBLASLT(cublasLtMatmulDescCreate(&description, compute_type(precision), CUDA_R_32F));
+  VGGROOVE_CUBLASLT(
+      cublasLtMatmulDescCreate(&description, compute_type(product.precision), CUDA_R_32F));
   description_.reset(description);
-  const cublasLtEpilogue_t epilogue =
-      spec.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
-  VGGROOVE_CUBLASLT(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE,
-                                                   &epilogue, sizeof epilogue));
-  VGGROOVE_CUBLASLT(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                                   &bias, sizeof bias));
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  if (pass == Pass::kFprop) {
+    epilogue = product.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
+  } else if (product.grad_bias) {
+    epilogue = CUBLASLT_EPILOGUE_BGRADA;
+  }
+  set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+  if (pass == Pass::kDgrad) {
+    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+  } else if (pass == Pass::kWgrad) {
+    set(CUBLASLT_MATMUL_DESC_TRANSB, CUBLAS_OP_T);
+  }
+}
 
+bool DensePlan::choose_algorithm() {
   cublasLtMatmulPreference_t preference = nullptr;
   VGGROOVE_CUBLASLT(cublasLtMatmulPreferenceCreate(&preference));
   const std::unique_ptr<cublasLtMatmulPreferenceOpaque_t, DestroyPreference> owner(preference);
@@ -66,23 +89,47 @@ DensePlan::DensePlan(const CublasLtHandle& handle, const DenseSpec& spec, std::s
                                            &kMaxWorkspaceBytes, sizeof kMaxWorkspaceBytes));
   cublasLtMatmulHeuristicResult_t found{};
   int num_found = 0;
-  VGGROOVE_CUBLASLT(cublasLtMatmulAlgoGetHeuristic(handle_, description, weight_.get(), x_.get(),
-                                                   y_.get(), y_.get(), preference, 1, &found,
-                                                   &num_found));
-  if (num_found == 0) {
-    throw Error(ErrorClass::kDevice,
-                fmt::format("GPU: cuBLASLt knows no way to multiply [{}, {}] by [{}, {}] in {}", n,
-                            spec.inputs, spec.inputs, spec.outputs, precision_name(precision)));
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle_, description_.get(), right_.get(), left_.get(), result_.get(), result_.get(),
+      preference, 1, &found, &num_found);
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED) {  // an answer, not a failure
+    return false;
   }
+  VGGROOVE_CUBLASLT(status);
   algorithm_ = found.algo;
   workspace_bytes_ = found.workspaceSize;
+  return num_found > 0;
 }
 
-void DensePlan::run(cudaStream_t stream, void* y, const void* x, const void* weight,
-                    void* workspace) const {
-  const float one = 1, zero = 0;
-  VGGROOVE_CUBLASLT(cublasLtMatmul(handle_, description_.get(), &one, weight, weight_.get(), x,
-                                   x_.get(), &zero, y, y_.get(), y, y_.get(), &algorithm_,
+std::optional<DensePlan> DensePlan::find(const CublasLtHandle& handle,
+                                         const DenseProduct& product) {
+  DensePlan plan;
+  plan.handle_ = handle.get();
+  plan.describe(product);
+  return plan.choose_algorithm() ? std::optional(std::move(plan)) : std::nullopt;
+}
+
+DensePlan::DensePlan(const CublasLtHandle& handle, const DenseProduct& product) {
+  std::optional<DensePlan> found = find(handle, product);
+  if (!found) {
+    throw Error(
+        ErrorClass::kDevice,
+        fmt::format("GPU: cuBLASLt knows no way to compute {} examples of a dense layer "
+                    "with {} inputs and {} outputs in {}",
+                    product.n, product.inputs, product.outputs, precision_name(product.precision)));
+  }
+  *this = std::move(*found);
+}
+
+void DensePlan::run(cudaStream_t stream, const Operands& operands, void* workspace,
+                    bool accumulate) const {
+  const float one = 1, old_share = accumulate ? 1 : 0;
+  if (operands.bias != nullptr) {
+    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, operands.bias);
+  }
+  VGGROOVE_CUBLASLT(cublasLtMatmul(handle_, description_.get(), &one, operands.right, right_.get(),
+                                   operands.left, left_.get(), &old_share, operands.result,
+                                   result_.get(), operands.result, result_.get(), &algorithm_,
                                    workspace, workspace_bytes_, stream));
 }
 

@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
-#include "engine/backends/backend.h"
 #include "engine/device/device.h"
 
 namespace vggroove::cuda {
@@ -22,20 +22,42 @@ class CublasLtHandle {
   std::unique_ptr<cublasLtContext, Destroy> handle_;
 };
 
-// One dense layer for a fixed number of examples: y [n, outputs] = x [n, inputs] * weight [inputs,
-// outputs] + bias, then ReLU where the spec asks for it, in one product with its epilogue.
-// x, weight and bias are fp32, or bf16 with Precision::kBf16; so is y, but for a layer without
-// ReLU, the last, whose y and bias are fp32. Sums are fp32 always. fp32 is fp32
-// (CUBLAS_COMPUTE_32F), tf32 must be asked for.
+// A product of a dense layer, for a fixed number n of examples:
+//   kFprop: y [n, outputs] = x [n, inputs] * weight [inputs, outputs] + bias, then ReLU
+//   kDgrad: grad_x [n, inputs] = grad_y [n, outputs] * weight^T
+//   kWgrad: grad_weight [inputs, outputs] = x^T * grad_y, with it the bias' gradient
+// Factors are fp32, or bf16 with Precision::kBf16; so are results with bf16_output, else fp32.
+// A bias has the type of the result. Sums are fp32 always. fp32 is fp32 (CUBLAS_COMPUTE_32F), tf32
+// must be asked for.
+struct DenseProduct {
+  enum class Pass { kFprop, kDgrad, kWgrad };
+  Pass pass = Pass::kFprop;
+  std::size_t n = 0, inputs = 0, outputs = 0;
+  Precision precision = Precision::kFp32;
+  bool relu = false;         // kFprop
+  bool bf16_output = false;  // with Precision::kBf16
+  bool grad_bias = false;    // kWgrad
+};
+
 class DensePlan {
  public:
-  // `bias` on the device, as long as the plan. Throws Error(kDevice) where cuBLASLt knows no way.
-  DensePlan(const CublasLtHandle& handle, const DenseSpec& spec, std::size_t n, Precision precision,
-            const void* bias);
+  // Throws Error(kDevice) where cuBLASLt knows no way.
+  DensePlan(const CublasLtHandle& handle, const DenseProduct& product);
+  // Nothing where it knows none.
+  static std::optional<DensePlan> find(const CublasLtHandle& handle, const DenseProduct& product);
 
   std::size_t workspace_bytes() const { return workspace_bytes_; }
-  // Pointers are 256-byte aligned; workspace [workspace_bytes()].
-  void run(cudaStream_t stream, void* y, const void* x, const void* weight, void* workspace) const;
+
+  struct Operands {
+    void* result;       // y, grad_x or grad_weight
+    const void* left;   // x, grad_y or x
+    const void* right;  // weight, weight or grad_y
+    void* bias;         // bias, nothing or grad_bias [outputs]
+  };
+  // Pointers are 256-byte aligned; workspace [workspace_bytes()]. With `accumulate` the product is
+  // added to what the result holds. Used by one thread at a time.
+  void run(cudaStream_t stream, const Operands& operands, void* workspace,
+           bool accumulate = false) const;
 
  private:
   struct DestroyDescription {
@@ -48,11 +70,16 @@ class DensePlan {
   };
   using Layout = std::unique_ptr<cublasLtMatrixLayoutOpaque_t, DestroyLayout>;
 
+  DensePlan() = default;
+  void describe(const DenseProduct& product);
+  bool choose_algorithm();
   static Layout make_layout(cudaDataType type, std::size_t rows, std::size_t columns);
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t attribute, const T& value) const;
 
-  cublasLtHandle_t handle_;
+  cublasLtHandle_t handle_ = nullptr;
   std::unique_ptr<cublasLtMatmulDescOpaque_t, DestroyDescription> description_;
-  Layout weight_, x_, y_;
+  Layout right_, left_, result_;
   cublasLtMatmulAlgo_t algorithm_{};
   std::size_t workspace_bytes_ = 0;
 };

@@ -26,13 +26,6 @@ constexpr std::size_t kMaxActivations = 48 * 32 * 128;
 
 }  // namespace
 
-CudnnHandle::CudnnHandle(const CudaStream& stream) {
-  cudnnHandle_t handle = nullptr;
-  VGGROOVE_CUDNN(cudnnCreate(&handle));
-  handle_.reset(handle);
-  VGGROOVE_CUDNN(cudnnSetStream(handle, stream.get()));
-}
-
 ForwardPass::ForwardPass(std::shared_ptr<const Network> network, std::size_t n)
     : network_(std::move(network)),
       n_(n),
@@ -103,13 +96,21 @@ void ForwardPass::plan_conv(const DeviceLayer& layer) {
 }
 
 void ForwardPass::plan_dense(const DeviceLayer& layer) {
-  const auto plan =
-      std::make_shared<DensePlan>(network_->cublaslt(), std::get<DenseSpec>(layer.layer->spec), n_,
-                                  network_->precision(), network_->at(layer.bias));
+  const auto& spec = std::get<DenseSpec>(layer.layer->spec);
+  // The embedding, the last layer's, is fp32.
+  const bool bf16_output = network_->precision() == Precision::kBf16 && spec.relu;
+  const auto plan = std::make_shared<DensePlan>(network_->cublaslt(),
+                                                DenseProduct{.n = n_,
+                                                             .inputs = spec.inputs,
+                                                             .outputs = spec.outputs,
+                                                             .precision = network_->precision(),
+                                                             .relu = spec.relu,
+                                                             .bf16_output = bf16_output});
   workspace_bytes_ = std::max(workspace_bytes_, plan->workspace_bytes());
   const void* const weight = network_->at(layer.weight);
-  steps_.emplace_back([this, plan, weight](const std::byte* x, std::byte* y) {
-    plan->run(stream_.get(), y, x, weight, arena_.at<std::byte>(workspace_));
+  void* const bias = network_->at(layer.bias);
+  steps_.emplace_back([this, plan, weight, bias](const std::byte* x, std::byte* y) {
+    plan->run(stream_.get(), {y, x, weight, bias}, arena_.at<std::byte>(workspace_));
   });
 }
 

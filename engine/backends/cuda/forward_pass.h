@@ -1,28 +1,15 @@
 #pragma once
 
-#include <cudnn.h>
-
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "engine/backends/cuda/cudnn_handle.h"
 #include "engine/backends/cuda/network.h"
 #include "engine/backends/cuda/owners.h"
 
 namespace vggroove::cuda {
-
-class CudnnHandle {
- public:
-  explicit CudnnHandle(const CudaStream& stream);
-  cudnnHandle_t get() const { return handle_.get(); }
-
- private:
-  struct Destroy {
-    void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
-  };
-  std::unique_ptr<cudnnContext, Destroy> handle_;
-};
 
 // The network for exactly n examples, from pinned log-mels to pinned embeddings: memory, plans and
 // order of everything that one pass puts into its stream. Used by one thread at a time.

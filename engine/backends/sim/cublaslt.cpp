@@ -1,5 +1,6 @@
-// Stands in for cuBLASLt: column-major products D = A * B of fp32 or bf16 with the bias and ReLU
-// epilogues, as the CUDA backend asks for them. Computed plainly; checked thoroughly.
+// Stands in for cuBLASLt: column-major products D = op(A) * op(B) of fp32 or bf16 with the
+// epilogues for bias, ReLU and the bias' gradient, as the CUDA backend asks for them. Computed
+// plainly; checked thoroughly.
 #include <cublasLt.h>
 #include <fmt/format.h>
 
@@ -33,6 +34,7 @@ struct Description {
   bool tf32 = false;
   std::uint32_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const void* bias = nullptr;
+  bool transpose_a = false, transpose_b = false;
 };
 struct Preference {
   std::size_t workspace_bytes = 0;
@@ -40,6 +42,8 @@ struct Preference {
 // What an algorithm was chosen for; stored inside cublasLtMatmulAlgo_t.
 struct Choice {
   std::size_t rows, columns, depth;
+  std::uint32_t epilogue;
+  bool transpose_a, transpose_b;
   friend bool operator==(const Choice&, const Choice&) = default;
 };
 static_assert(sizeof(Choice) <= sizeof(cublasLtMatmulAlgo_t));
@@ -94,8 +98,18 @@ bool has_bias(const Description& description) {
          description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
 }
 
-Choice check_shapes(const Description& description, const Layout& a, const Layout& b,
+bool has_bias_gradient(const Description& description) {
+  return description.epilogue == CUBLASLT_EPILOGUE_BGRADA;
+}
+
+Layout transposed(const Layout& layout, bool transpose) {
+  return transpose ? Layout{layout.type, layout.columns, layout.rows} : layout;
+}
+
+Choice check_shapes(const Description& description, const Layout& a_stored, const Layout& b_stored,
                     const Layout& c, const Layout& d) {
+  const Layout a = transposed(a_stored, description.transpose_a);
+  const Layout b = transposed(b_stored, description.transpose_b);
   if (a.columns != b.rows || d.rows != a.rows || d.columns != b.columns || !(c == d)) {
     throw Violation(fmt::format("cublasLtMatmul: [{}, {}] times [{}, {}] is not [{}, {}]", a.rows,
                                 a.columns, b.rows, b.columns, d.rows, d.columns));
@@ -103,41 +117,134 @@ Choice check_shapes(const Description& description, const Layout& a, const Layou
   if (a.type != b.type || (a.type == NumberType::kFp32 && d.type != NumberType::kFp32)) {
     throw Violation("cublasLtMatmul: no kernel takes these types together");
   }
-  const bool simulated = has_bias(description) || description.epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+  const bool simulated = has_bias(description) || has_bias_gradient(description) ||
+                         description.epilogue == CUBLASLT_EPILOGUE_DEFAULT;
   if (!simulated) {
     throw Violation(
         fmt::format("cublasLtMatmul: epilogue {} is not simulated", description.epilogue));
   }
-  return {d.rows, d.columns, a.columns};
+  if (has_bias_gradient(description) && d.type != NumberType::kFp32) {
+    throw Violation("cublasLtMatmul: only fp32 gradients of biases are simulated");
+  }
+  Choice choice;
+  std::memset(&choice, 0, sizeof choice);  // it is compared byte by byte
+  choice.rows = d.rows;
+  choice.columns = d.columns;
+  choice.depth = a.columns;
+  choice.epilogue = description.epilogue;
+  choice.transpose_a = description.transpose_a;
+  choice.transpose_b = description.transpose_b;
+  return choice;
 }
 
-// d [columns][rows] = sum over depth of a [depth][rows] * b [columns][depth], in double.
-void multiply(const Description& description, const Layout& a_layout, const void* a,
-              const Layout& b_layout, const void* b, const Layout& d_layout, void* d) {
-  const std::size_t rows = d_layout.rows, depth = a_layout.columns;
-  const auto rounded = [&](float value) { return description.tf32 ? to_tf32(value) : value; };
-  // All columns share one pass over a, the weights, which are much larger than everything else.
-  std::vector<double> sums(d_layout.columns * rows);
-  std::vector<float> a_column(rows);
-  for (std::size_t k = 0; k < depth; ++k) {
-    for (std::size_t i = 0; i < rows; ++i) {
-      a_column[i] = rounded(load_number(a_layout.type, a, k * rows + i));
+// A matrix as its factors are multiplied: in fp32, rounded to TF32 where that is asked for.
+class Factor {
+ public:
+  Factor(const Layout& layout, const void* data, bool tf32, bool transpose)
+      : stride_(layout.rows), transpose_(transpose) {
+    if (layout.type == NumberType::kFp32 && !tf32) {
+      values_ = static_cast<const float*>(data);
+      return;
     }
-    for (std::size_t j = 0; j < d_layout.columns; ++j) {
-      const double factor = rounded(load_number(b_layout.type, b, j * depth + k));
+    converted_.resize(layout.rows * layout.columns);
+    for (std::size_t i = 0; i < converted_.size(); ++i) {
+      const float value = load_number(layout.type, data, i);
+      converted_[i] = tf32 ? to_tf32(value) : value;
+    }
+    values_ = converted_.data();
+  }
+  double at(std::size_t row, std::size_t column) const {
+    return static_cast<double>(transpose_ ? values_[row * stride_ + column]
+                                          : values_[column * stride_ + row]);
+  }
+  bool is_transposed() const { return transpose_; }
+  const float* line(std::size_t i) const { return values_ + i * stride_; }  // of what is stored
+
+ private:
+  const float* values_ = nullptr;
+  std::vector<float> converted_;
+  std::size_t stride_;
+  bool transpose_;
+};
+
+// sums [columns of b, rows of a] of the columns [first, first + count) of op(b), in double.
+void add_products(const Factor& a, const Factor& b, const Choice& sizes, std::size_t first,
+                  std::size_t count, std::vector<double>& sums) {
+  const std::size_t rows = sizes.rows, depth = sizes.depth;
+  sums.assign(count * rows, 0.0);
+  if (a.is_transposed()) {  // rows lie in one piece
+    std::vector<double> factors(depth * count);
+    for (std::size_t j = 0; j < count; ++j) {
+      for (std::size_t k = 0; k < depth; ++k) {
+        factors[j * depth + k] = b.at(k, first + j);
+      }
+    }
+    for (std::size_t i = 0; i < rows; ++i) {
+      const float* const row = a.line(i);
+      for (std::size_t j = 0; j < count; ++j) {
+        const double* const column = factors.data() + j * depth;
+        double sum = 0;
+        for (std::size_t k = 0; k < depth; ++k) {
+          sum += static_cast<double>(row[k]) * column[k];
+        }
+        sums[j * rows + i] = sum;
+      }
+    }
+    return;
+  }
+  for (std::size_t k = 0; k < depth; ++k) {
+    const float* const a_column = a.line(k);
+    for (std::size_t j = 0; j < count; ++j) {
+      const double factor = b.at(k, first + j);
       double* const column = sums.data() + j * rows;
       for (std::size_t i = 0; i < rows && factor != 0; ++i) {
         column[i] += factor * static_cast<double>(a_column[i]);
       }
     }
   }
-  const bool relu = description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    float value = static_cast<float>(sums[i]);
-    if (has_bias(description)) {
-      value += load_number(d_layout.type, description.bias, i % rows);
+}
+
+struct Product {
+  Description description;
+  Choice sizes;
+  Layout a_layout, b_layout, d_layout;
+  const void *a, *b;
+  void* d;
+  bool accumulate;
+};
+
+void multiply(const Product& p) {
+  const Factor a(p.a_layout, p.a, p.description.tf32, p.description.transpose_a);
+  const Factor b(p.b_layout, p.b, p.description.tf32, p.description.transpose_b);
+  // Columns that share a pass over a: their sums stay in the caches, and an a that is large, the
+  // weights, is read a few times only.
+  constexpr std::size_t kColumns = 16;
+  const std::size_t rows = p.sizes.rows, columns = p.sizes.columns;
+  const bool relu = p.description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  std::vector<double> sums;
+  for (std::size_t first = 0; first < columns; first += kColumns) {
+    add_products(a, b, p.sizes, first, std::min(kColumns, columns - first), sums);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const std::size_t place = first * rows + i;
+      float value = static_cast<float>(sums[i]);
+      if (p.accumulate) {
+        value += load_number(p.d_layout.type, p.d, place);
+      }
+      if (has_bias(p.description)) {
+        value += load_number(p.d_layout.type, p.description.bias, i % rows);
+      }
+      store_number(p.d_layout.type, p.d, place, relu && value < 0 ? 0.0f : value);
     }
-    store_number(d_layout.type, d, i, relu && value < 0 ? 0.0f : value);
+  }
+  if (has_bias_gradient(p.description)) {
+    auto* const gradient = static_cast<float*>(const_cast<void*>(p.description.bias));
+    for (std::size_t i = 0; i < rows; ++i) {
+      double sum = 0;
+      for (std::size_t k = 0; k < p.sizes.depth; ++k) {
+        sum += a.at(i, k);
+      }
+      gradient[i] = static_cast<float>(sum);
+    }
   }
 }
 
@@ -192,6 +299,14 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
       set.epilogue = read_attribute<std::uint32_t>(data, bytes, "the epilogue");
     } else if (attribute == CUBLASLT_MATMUL_DESC_BIAS_POINTER) {
       set.bias = read_attribute<const void*>(data, bytes, "the bias");
+    } else if (attribute == CUBLASLT_MATMUL_DESC_TRANSA ||
+               attribute == CUBLASLT_MATMUL_DESC_TRANSB) {
+      const auto operation = read_attribute<std::int32_t>(data, bytes, "a transpose");
+      if (operation != CUBLAS_OP_N && operation != CUBLAS_OP_T) {
+        throw Violation("cuBLASLt: only plain and transposed factors are simulated");
+      }
+      const bool of_a = attribute == CUBLASLT_MATMUL_DESC_TRANSA;
+      (of_a ? set.transpose_a : set.transpose_b) = operation == CUBLAS_OP_T;
     } else {
       throw Violation(fmt::format("cuBLASLt: attribute {} of a product is not simulated",
                                   static_cast<int>(attribute)));
@@ -259,8 +374,13 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                       "for {}",
                       workspace_bytes, kWorkspaceBytes));
     }
-    if (*static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 0 || c != d) {
-      throw Violation("cublasLtMatmul: only alpha = 1, beta = 0, C = D are simulated");
+    const float old_share = *static_cast<const float*>(beta);
+    if (*static_cast<const float*>(alpha) != 1 || (old_share != 0 && old_share != 1) || c != d) {
+      throw Violation("cublasLtMatmul: only alpha = 1, beta = 0 or 1, C = D are simulated");
+    }
+    const bool wants_bias = has_bias(product) || has_bias_gradient(product);
+    if (wants_bias && product.bias == nullptr) {
+      throw Violation("cublasLtMatmul: its epilogue needs a bias");
     }
     for (const void* pointer : {a, b, static_cast<const void*>(d), product.bias}) {
       if (reinterpret_cast<std::uintptr_t>(pointer) % kAlignmentBytes != 0) {
@@ -273,11 +393,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                                  {b, b_copy.bytes(), false},
                                  {d, d_copy.bytes(), true},
                                  {workspace, kWorkspaceBytes, true}};
-    if (has_bias(product)) {
-      accesses.push_back({product.bias, d_copy.rows * bytes_of(d_copy.type), false});
+    if (wants_bias) {
+      accesses.push_back(
+          {product.bias, d_copy.rows * bytes_of(d_copy.type), has_bias_gradient(product)});
     }
-    Simulator::get().submit(stream, {{"cublasLtMatmul"}, std::move(accesses), [=] {
-                                       multiply(product, a_copy, a, b_copy, b, d_copy, d);
-                                     }});
+    const Product work{product, choice, a_copy, b_copy, d_copy, a, b, d, old_share != 0};
+    Simulator::get().submit(stream,
+                            {{"cublasLtMatmul"}, std::move(accesses), [work] { multiply(work); }});
   });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/device/cuda_driver.h"
+#include "engine/device/out_of_device_memory.h"
 #include "kernels/dsp/logmel.h"
 #include "tests/support/environment.h"
 #include "tests/support/expect_error.h"
@@ -42,6 +43,8 @@ TEST(PluginLoader, networks_and_errors_cross_the_border) {
   EXPECT_EQ(std::count(embeddings.begin(), embeddings.end(), 3.0f), kEmbeddingSize);
   expect_error(ErrorClass::kUnsupported, "a toy has no tf32",
                [&] { plugin.load_vggish(tensors, Precision::kTf32, {}); });
+  // By its class: a smaller batch is the answer to it.
+  EXPECT_THROW(plugin.new_training(Precision::kFp32, {}), OutOfDeviceMemory);
 }
 
 TEST(PluginLoader, refuses_strangers_and_other_builds) {
@@ -52,7 +55,7 @@ TEST(PluginLoader, refuses_strangers_and_other_builds) {
   expect_error(ErrorClass::kUnsupported, "is no plugin of vggroove",
                [] { open_plugin(toy("stranger")); });
   expect_error(ErrorClass::kUnsupported,
-               "another build of vggroove (contract 2; this is contract 1",
+               "another build of vggroove (contract 3; this is contract 2",
                [] { open_plugin(toy("other_contract")); });
   expect_error(ErrorClass::kUnsupported,
                "another build of vggroove (version 0.0.1; this is version",

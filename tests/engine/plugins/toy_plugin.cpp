@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "engine/backends/plugin.h"
 #include "engine/backends/plugin_build.h"
+#include "engine/device/out_of_device_memory.h"
 #include "kernels/dsp/logmel.h"
 
 #ifndef VGGROOVE_TOY_CONTRACT
@@ -45,6 +46,10 @@ class ToyPlugin : public Plugin {
     float bias = 0;
     tensors("vggish/fc2/biases", 0, {&bias, 1});
     return std::make_shared<ToyVggish>();
+  }
+  std::unique_ptr<TrainingBackend> new_training(Precision,
+                                                const std::filesystem::path&) const override {
+    throw OutOfDeviceMemory("a toy has no memory");
   }
 };
 

@@ -47,9 +47,15 @@ struct Problem {
     const DeviceArray x_dev(stream, x, half), w_dev(stream, weight, half),
         b_dev(stream, bias, half_out),
         y_dev(stream, std::vector<float>(n * spec.outputs), half_out);
-    const DensePlan plan(handle, spec, n, precision, b_dev.data());
+    const DensePlan plan(handle, {.n = n,
+                                  .inputs = spec.inputs,
+                                  .outputs = spec.outputs,
+                                  .precision = precision,
+                                  .relu = spec.relu,
+                                  .bf16_output = half_out});
     const DeviceBuffer workspace(plan.workspace_bytes());
-    plan.run(stream.get(), y_dev.data(), x_dev.data(), w_dev.data(), workspace.data());
+    plan.run(stream.get(), {y_dev.data(), x_dev.data(), w_dev.data(), b_dev.data()},
+             workspace.data());
     return y_dev.to_host_sync(stream);
   }
 };
@@ -81,35 +87,35 @@ TEST(SimDense, tf32_is_not_fp32) {
 }
 
 TEST(SimDense, a_pointer_off_its_alignment_and_a_missing_workspace_are_found) {
-  const DenseSpec spec{.inputs = 64, .outputs = 64, .relu = true};
+  const DenseProduct product{.n = 64, .inputs = 64, .outputs = 64, .relu = true};
   const CudaStream stream;
   const CublasLtHandle handle;
   const DeviceBuffer x(2 * 64 * 64 * sizeof(float)), weight(64 * 64 * sizeof(float)),
       y(64 * 64 * sizeof(float)), bias(64 * sizeof(float));
-  const DensePlan plan(handle, spec, 64, Precision::kFp32, bias.data());
+  const DensePlan plan(handle, product);
   const DeviceBuffer workspace(plan.workspace_bytes()), small(plan.workspace_bytes() / 2);
   expect_violation("not 256-byte aligned", [&] {
-    plan.run(stream.get(), y.data(), x.data() + 4, weight.data(), workspace.data());
+    plan.run(stream.get(), {y.data(), x.data() + 4, weight.data(), bias.data()}, workspace.data());
   });
   expect_violation("beyond the end of device memory", [&] {
-    plan.run(stream.get(), y.data(), x.data(), weight.data(), small.data());
+    plan.run(stream.get(), {y.data(), x.data(), weight.data(), bias.data()}, small.data());
   });
   expect_violation("beyond the end of device memory", [&] {
-    plan.run(stream.get(), bias.data(), x.data(), weight.data(), workspace.data());
+    plan.run(stream.get(), {bias.data(), x.data(), weight.data(), bias.data()}, workspace.data());
   });
 }
 
 TEST(SimDense, reading_what_another_stream_still_writes_is_found) {
-  const DenseSpec spec{.inputs = 64, .outputs = 64, .relu = true};
+  const DenseProduct product{.n = 64, .inputs = 64, .outputs = 64, .relu = true};
   const CudaStream copying, computing;
   const CublasLtHandle handle;
   const DeviceBuffer x(64 * 64 * sizeof(float)), weight(64 * 64 * sizeof(float)),
       y(64 * 64 * sizeof(float)), bias(64 * sizeof(float));
-  const DensePlan plan(handle, spec, 64, Precision::kFp32, bias.data());
+  const DensePlan plan(handle, product);
   const DeviceBuffer workspace(plan.workspace_bytes());
   VGGROOVE_CUDA(cudaMemsetAsync(x.data(), 0, x.bytes(), copying.get()));
   expect_violation("cublasLtMatmul reads what cudaMemsetAsync writes on another stream", [&] {
-    plan.run(computing.get(), y.data(), x.data(), weight.data(), workspace.data());
+    plan.run(computing.get(), {y.data(), x.data(), weight.data(), bias.data()}, workspace.data());
   });
   copying.synchronize();
 }

@@ -95,7 +95,7 @@ TEST_F(SimVggish, a_session_without_memory_for_its_batch_takes_half_and_goes_on)
                "half the batch");
   EXPECT_EQ(gpu.counts.copied_to_device_bytes - before, kInputBytes);
   gpu.memory.set_device_limit(gpu.memory.device_bytes());
-  EXPECT_THROW(net->new_session(1), cuda::OutOfDeviceMemory);
+  EXPECT_THROW(net->new_session(1), OutOfDeviceMemory);
   gpu.memory.set_device_limit(limit);
 }
 

@@ -1,0 +1,175 @@
+#include "engine/backends/cuda/training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/backends/cuda/check.h"
+#include "engine/backends/cuda/device_name.h"
+#include "kernels/nn/bias_grad.h"
+#include "kernels/nn/dropout.h"
+#include "kernels/nn/maxpool2x2.h"
+#include "kernels/nn/pointwise.h"
+#include "kernels/nn/pool_codes.h"
+#include "kernels/nn/softmax_xent.h"
+#include "kernels/optim/adamw.h"
+#include "kernels/optim/global_norm.h"
+#include "kernels/optim/sgd.h"
+
+namespace vggroove::cuda {
+namespace {
+
+std::int64_t as_count(std::size_t count) {
+  return static_cast<std::int64_t>(count);
+}
+
+Pool2x2Shape kernel_shape(const MaxPoolShape& shape) {
+  return {as_count(shape.n), static_cast<int>(shape.height), static_cast<int>(shape.width),
+          static_cast<int>(shape.channels)};
+}
+
+}  // namespace
+
+CudaTraining::CudaTraining(const CudaTrainingSettings& settings)
+    : description_(describe_device(settings.device_name)),
+      precision_(settings.precision),
+      cudnn_(stream_),
+      plans_(cudnn::DeviceProperties::of_device(0), settings.plan_folder),
+      step_(std::max(sizeof(AdamwStep), sizeof(float))) {
+  if (precision_ == Precision::kBf16) {
+    throw Error(
+        ErrorClass::kUnsupported,
+        fmt::format("{} does not train in bf16 yet; take fp32 or tf32", settings.device_name));
+  }
+}
+
+// Memory is given back only when nothing works on it any more.
+CudaTraining::~CudaTraining() {
+  cudaStreamSynchronize(stream_.get());  // a lost device has nothing left to wait for
+}
+
+DeviceMemory CudaTraining::allocate(std::size_t bytes) {
+  auto buffer = std::make_unique<DeviceBuffer>(bytes);
+  void* const data = buffer->data();
+  fill_zero(data, bytes);
+  return {data, bytes, [owner = buffer.release()] { delete owner; }};
+}
+
+void CudaTraining::to_device(void* to, const void* host_from, std::size_t bytes) {
+  copies_.to_device(stream_, to, host_from, bytes);
+}
+void CudaTraining::to_host_sync(void* host_to, const void* from, std::size_t bytes) {
+  copies_.to_host_sync(stream_, host_to, from, bytes);
+}
+void CudaTraining::fill_zero(void* to, std::size_t bytes) {
+  if (bytes > 0) {
+    VGGROOVE_CUDA(cudaMemsetAsync(to, 0, bytes, stream_.get()));
+  }
+}
+void CudaTraining::synchronize() {
+  stream_.synchronize();
+}
+
+// cudaFree waits for the kernels that still use the old memory.
+void* CudaTraining::scratch(Scratch which, std::size_t bytes) {
+  DeviceBuffer& buffer = scratches_[which];
+  if (buffer.bytes() < bytes) {
+    buffer = DeviceBuffer();  // before the larger one is there
+    buffer = DeviceBuffer(bytes);
+  }
+  return buffer.data();
+}
+
+std::size_t CudaTraining::maxpool2x2_cache_bytes(const MaxPoolShape& shape) const {
+  return static_cast<std::size_t>(pool_code_bytes(as_count(shape.output_count())));
+}
+
+void CudaTraining::maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) {
+  vggroove::maxpool2x2(stream_.get(), y, static_cast<std::uint8_t*>(cache), x, nullptr,
+                       kernel_shape(shape));
+}
+
+void CudaTraining::maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+                                  const MaxPoolShape& shape) {
+  const auto floats =
+      static_cast<std::size_t>(maxpool2x2_bwd_workspace_floats<float>(kernel_shape(shape)));
+  vggroove::maxpool2x2_bwd(stream_.get(), grad_x, scratch_floats(kBiasGradients, shape.channels),
+                           grad_y, static_cast<const std::uint8_t*>(cache),
+                           scratch_floats(kPartials, floats), kernel_shape(shape));
+}
+
+void CudaTraining::sum_biases(float* grad_biases, const float* grad_y, GradientMode mode,
+                              std::size_t rows, std::size_t channels) {
+  const auto floats = static_cast<std::size_t>(
+      bias_grad_workspace_floats(as_count(rows), static_cast<int>(channels)));
+  float* const partials = scratch_floats(kPartials, floats);
+  const bool adds = mode == GradientMode::kAccumulate;
+  float* const sums = adds ? scratch_floats(kBiasGradients, channels) : grad_biases;
+  bias_grad(stream_.get(), sums, grad_y, partials, as_count(rows), static_cast<int>(channels));
+  if (adds) {
+    accumulate(stream_.get(), grad_biases, sums, as_count(channels));
+  }
+}
+
+void CudaTraining::standardise(float* y, const float* x, const float* mean, const float* scale,
+                               std::size_t n, std::size_t d) {
+  vggroove::standardise(stream_.get(), y, x, mean, scale, as_count(n), static_cast<int>(d));
+}
+void CudaTraining::standardise_bwd(float* grad_x, const float* grad_y, const float* scale,
+                                   std::size_t n, std::size_t d) {
+  vggroove::standardise_bwd(stream_.get(), grad_x, grad_y, scale, as_count(n), static_cast<int>(d));
+}
+
+void CudaTraining::dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+                           std::uint64_t seed) {
+  vggroove::dropout(stream_.get(), values, values, as_count(first_index), as_count(count),
+                    {rate, seed});
+}
+
+void CudaTraining::softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+                                         const float* targets, std::size_t n, std::size_t k) {
+  softmax_xent(stream_.get(), losses, grad_logits, logits, targets,
+               {as_count(n), static_cast<int>(k)});
+}
+
+void CudaTraining::add_squares(double* total, const float* gradient, std::size_t count) {
+  const GradTensor tensor{.grad = gradient, .count = as_count(count)};
+  const std::span tensors(&tensor, 1);
+  const auto floats = static_cast<std::size_t>(add_squares_workspace_floats(tensors));
+  vggroove::add_squares(stream_.get(), total, tensors, scratch_floats(kPartials, floats));
+}
+
+void CudaTraining::clip_factor(float* factor, const double* total, double max_norm) {
+  vggroove::clip_factor(stream_.get(), factor, total, max_norm);
+}
+
+void CudaTraining::adamw(float* parameters, float* first_moment, float* second_moment,
+                         const float* gradient, const float* factor, std::size_t count,
+                         const AdamWStep& step) {
+  const AdamwParams params{.beta1 = step.beta1, .beta2 = step.beta2, .epsilon = step.epsilon};
+  const AdamwStep now = adamw_step(params, step.learning_rate, step.step);
+  to_device(step_.data(), &now, sizeof now);
+  const AdamwTensor tensor{.parameter = parameters,
+                           .first_moment = first_moment,
+                           .second_moment = second_moment,
+                           .grad = gradient,
+                           .count = as_count(count),
+                           .weight_decay = static_cast<float>(step.weight_decay)};
+  vggroove::adamw(stream_.get(), {&tensor, 1}, step_.as<AdamwStep>(), factor, params);
+}
+
+void CudaTraining::sgd(float* parameters, float* momentum, const float* gradient,
+                       const float* factor, std::size_t count, const SgdStep& step) {
+  const auto learning_rate = static_cast<float>(step.learning_rate);
+  to_device(step_.data(), &learning_rate, sizeof learning_rate);
+  const SgdTensor tensor{.parameter = parameters,
+                         .momentum_buffer = momentum,
+                         .grad = gradient,
+                         .count = as_count(count),
+                         .weight_decay = static_cast<float>(step.weight_decay)};
+  vggroove::sgd(stream_.get(), {&tensor, 1}, step_.as<float>(), factor,
+                static_cast<float>(step.momentum));
+}
+
+}  // namespace vggroove::cuda

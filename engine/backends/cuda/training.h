@@ -1,0 +1,118 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/backends/cuda/cudnn/plan_cache.h"
+#include "engine/backends/cuda/cudnn_handle.h"
+#include "engine/backends/cuda/dense.h"
+#include "engine/backends/cuda/owners.h"
+#include "engine/backends/cuda/staging.h"
+#include "engine/backends/training_backend.h"
+
+namespace vggroove::cuda {
+
+struct CudaTrainingSettings {
+  Precision precision = Precision::kFp32;  // kFp32, or kTf32: products only
+  std::string device_name;                 // "cuda" or "sim", for description()
+  std::filesystem::path plan_folder;       // as of CudaSettings
+};
+
+// Training on device 0: convolutions by cuDNN, dense layers by cuBLASLt, everything else by our
+// kernels, all in one stream. Convolution weights lie as [out, 3, 3, in], dense weights as [in,
+// out]. Scratch memory grows to what the largest call needed. Sums over examples are made in an
+// order that depends on the shapes alone, so the same calls give the same bits.
+class CudaTraining : public TrainingBackend {
+ public:
+  // Throws Error(kDevice) where the device fails; kUnsupported for bf16.
+  explicit CudaTraining(const CudaTrainingSettings& settings);
+  ~CudaTraining() override;
+
+  std::string description() const override { return description_; }
+
+  DeviceMemory allocate(std::size_t bytes) override;
+  void to_device(void* to, const void* host_from, std::size_t bytes) override;
+  void to_host_sync(void* host_to, const void* from, std::size_t bytes) override;
+  void fill_zero(void* to, std::size_t bytes) override;
+  void synchronize() override;
+
+  void conv3x3_weights_to_device(float* to, const float* host_from,
+                                 const Conv3x3Shape& shape) override;
+  void conv3x3_weights_to_host_sync(float* host_to, const float* from,
+                                    const Conv3x3Shape& shape) override;
+  void conv3x3(float* y, const float* x, const float* weights, const float* biases,
+               const Conv3x3Shape& shape) override;
+  void conv3x3_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
+                     bool x_is_relu, const Conv3x3Shape& shape) override;
+  void conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
+                     GradientMode mode, const Conv3x3Shape& shape) override;
+
+  std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const override;
+  void maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) override;
+  void maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+                      const MaxPoolShape& shape) override;
+
+  void dense_weights_to_device(float* to, const float* host_from, const DenseShape& shape) override;
+  void dense_weights_to_host_sync(float* host_to, const float* from,
+                                  const DenseShape& shape) override;
+  void dense(float* y, const float* x, const float* weights, const float* biases, bool relu,
+             const DenseShape& shape) override;
+  void dense_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
+                   bool x_is_relu, const DenseShape& shape) override;
+  void dense_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
+                   GradientMode mode, const DenseShape& shape) override;
+
+  void standardise(float* y, const float* x, const float* mean, const float* scale, std::size_t n,
+                   std::size_t d) override;
+  void standardise_bwd(float* grad_x, const float* grad_y, const float* scale, std::size_t n,
+                       std::size_t d) override;
+  void dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+               std::uint64_t seed) override;
+  void softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+                             const float* targets, std::size_t n, std::size_t k) override;
+
+  void add_squares(double* total, const float* gradient, std::size_t count) override;
+  void clip_factor(float* factor, const double* total, double max_norm) override;
+  void adamw(float* parameters, float* first_moment, float* second_moment, const float* gradient,
+             const float* factor, std::size_t count, const AdamWStep& step) override;
+  void sgd(float* parameters, float* momentum, const float* gradient, const float* factor,
+           std::size_t count, const SgdStep& step) override;
+
+ private:
+  // What calls need for themselves, from one call to the next: a library's workspace, partial sums
+  // and gradients on their way to be added up.
+  enum Scratch { kWorkspace, kPartials, kGradients, kBiasGradients, kNumScratches };
+  void* scratch(Scratch which, std::size_t bytes);
+  float* scratch_floats(Scratch which, std::size_t count) {
+    return static_cast<float*>(scratch(which, count * sizeof(float)));
+  }
+
+  // The plan of a convolution, and its workspace.
+  const cudnn::Plan& conv_plan(cudnn::ConvPass pass, const Conv3x3Shape& shape);
+  void run_conv(cudnn::ConvPass pass, const Conv3x3Shape& shape,
+                std::span<const cudnn::Plan::Binding> tensors);
+  // Null where cuBLASLt has no such product.
+  const DensePlan* find_dense_plan(const DenseProduct& product);
+  void run_dense(const DenseProduct& product, const DensePlan::Operands& operands, bool accumulate);
+  void sum_biases(float* grad_biases, const float* grad_y, GradientMode mode, std::size_t rows,
+                  std::size_t channels);
+
+  std::string description_;
+  Precision precision_;
+  CudaStream stream_;
+  CudnnHandle cudnn_;
+  CublasLtHandle cublaslt_;
+  cudnn::PlanCache plans_;
+  StagedCopies copies_;
+  std::array<DeviceBuffer, kNumScratches> scratches_;
+  DeviceBuffer step_;  // what the optimiser's kernels read on the device
+  // By pass and sizes: the cache's own keys are texts.
+  std::map<std::array<std::size_t, 6>, std::shared_ptr<const cudnn::Plan>> conv_plans_;
+  std::map<std::array<std::size_t, 6>, std::optional<DensePlan>> dense_plans_;
+};
+
+}  // namespace vggroove::cuda
