@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "cli/metrics_table.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
+#include "cli/report_folder.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
 #include "plot/charts.h"
@@ -33,6 +35,7 @@ constexpr const char* kFooter =
     "Examples:\n"
     "  vggroove crossval ~/gtzan --save-features gtzan.npz\n"
     "  vggroove crossval gtzan.csv --group artist --folds-by both --picture groups.png\n"
+    "  vggroove crossval ~/gtzan --report report                               report/index.html\n"
     "  vggroove crossval gtzan.npz --hidden 256 --dropout 0.3 --json scores.json\n"
     "Every clip is predicted once, by a classifier that was trained without its fold; the clips\n"
     "that stop a training early are taken from the other folds. Clips of one group (an artist, an\n"
@@ -43,7 +46,7 @@ struct CrossvalOptions {
   DataOptions data;
   ModelOptions model;
   CrossValidationOptions validation;
-  std::string folds_by = "auto", json, picture;
+  std::string folds_by = "auto", json, picture, report;
 
   bool json_to_stdout() const { return json == "-"; }
 };
@@ -83,25 +86,37 @@ Run run_folds(const FeatureSet& features, CrossValidationOptions validation, boo
   return run;
 }
 
-// Duplicates on both sides of a fold are learned and tested, which flatters.
-void warn_of_duplicates(const std::string& data, const FeatureSet& features,
-                        const std::vector<Run>& runs) {
-  const std::vector<std::vector<std::size_t>> sets = identical_clips(features);
-  for (const Run& run : runs) {
-    std::vector<int> fold_of_clip(features.clips.size());
-    for (std::size_t fold = 0; fold < run.report.folds.size(); ++fold) {
-      for (const std::size_t clip : run.report.folds[fold].test_clips) {
-        fold_of_clip[clip] = static_cast<int>(fold);
-      }
-    }
-    if (const std::size_t count = num_clips_apart(sets, fold_of_clip); count > 0) {
-      fmt::print(stderr,
-                 "vggroove: {}: folds by {} tear duplicates apart: {} clips have a copy in another "
-                 "fold, which flatters the score (`vggroove check DATA --groups F.csv` joins "
-                 "them)\n",
-                 data, run.folds_by, count);
+std::vector<int> fold_of_clip(const FeatureSet& features, const CrossValidationReport& report) {
+  std::vector<int> fold_of_clip(features.clips.size());
+  for (std::size_t fold = 0; fold < report.folds.size(); ++fold) {
+    for (const std::size_t clip : report.folds[fold].test_clips) {
+      fold_of_clip[clip] = static_cast<int>(fold);
     }
   }
+  return fold_of_clip;
+}
+
+// What flatters the scores: duplicates on both sides of a fold are learned and tested, and so are
+// groups.
+std::vector<std::string> warnings_of(const CrossvalOptions& options, const FeatureSet& features,
+                                     const std::vector<Run>& runs) {
+  std::vector<std::string> warnings;
+  if (options.folds_by == "clips" && has_groups(features)) {
+    warnings.emplace_back(
+        "folds by clips put clips of one group on both sides; the score will be too good for "
+        "groups that were never heard (--folds-by groups or both)");
+  }
+  const std::vector<std::vector<std::size_t>> sets = identical_clips(features);
+  for (const Run& run : runs) {
+    if (const std::size_t count = num_clips_apart(sets, fold_of_clip(features, run.report));
+        count > 0) {
+      warnings.push_back(
+          fmt::format("folds by {} tear duplicates apart: {} clips have a copy in another fold, "
+                      "which flatters the score (`vggroove check DATA --groups F.csv` joins them)",
+                      run.folds_by, count));
+    }
+  }
+  return warnings;
 }
 
 std::string percent(double share) {
@@ -151,8 +166,8 @@ void print_runs(const CrossvalOptions& options, const FeatureSet& features,
   fmt::print("{}", metrics_table(shown.report.pooled, features.labels));
 }
 
-void write_json(const CrossvalOptions& options, const LoadedData& loaded,
-                const std::vector<Run>& runs) {
+nlohmann::json as_json(const CrossvalOptions& options, const LoadedData& loaded,
+                       const std::vector<Run>& runs) {
   nlohmann::json json = {{"data", valid_utf8(options.data.data)},
                          {"folds", options.validation.num_folds},
                          {"seed", options.validation.seed},
@@ -175,6 +190,10 @@ void write_json(const CrossvalOptions& options, const LoadedData& loaded,
          {"folds", std::move(folds)},
          {"pooled", metrics_to_json(run.report.pooled, loaded.features.labels)}});
   }
+  return json;
+}
+
+void write_json(const CrossvalOptions& options, const nlohmann::json& json) {
   const std::string text =
       json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (options.json_to_stdout()) {
@@ -203,11 +222,87 @@ void write_picture(const CrossvalOptions& options, const FeatureSet& features,
                   plot::side_by_side(panels, valid_utf8(options.data.data), captions));
 }
 
+RunReport::Score score_of(const Run& run) {
+  RunReport::Score score{.name = fmt::format("folds by {}", run.folds_by),
+                         .accuracy = run.report.pooled.accuracy,
+                         .low = run.report.pooled.accuracy_low,
+                         .high = run.report.pooled.accuracy_high,
+                         .fold_accuracies = {}};
+  for (const FoldReport& fold : run.report.folds) {
+    score.fold_accuracies.push_back(fold.metrics.accuracy);
+  }
+  return score;
+}
+
+std::vector<RunReport::Curve> curves_of(const CrossValidationReport& report) {
+  std::vector<RunReport::Curve> curves;
+  for (const FoldReport& fold : report.folds) {
+    for (const FittedHead::Member& member : fold.members) {
+      RunReport::Curve& curve = curves.emplace_back();
+      for (const HeadEpoch& epoch : member.epochs) {
+        curve.epochs.push_back({.train_loss = epoch.train_loss,
+                                .validation_loss = epoch.validation_loss,
+                                .validation_accuracy = epoch.validation_accuracy});
+      }
+    }
+  }
+  return curves;
+}
+
+std::vector<RunReport::Fact> facts_of(const CrossvalOptions& options, const Run& shown,
+                                      const nlohmann::json& settings) {
+  std::vector<RunReport::Fact> facts = {
+      {"Data", terminal_text(options.data.data)},
+      {"Folds", fmt::format("{}, dealt by {}", options.validation.num_folds, shown.folds_by)},
+      {"Seed", fmt::format("{}", options.validation.seed)}};
+  for (const auto& [name, value] : settings.items()) {
+    facts.push_back(
+        {fmt::format("--{}", name), value.is_string() ? value.get<std::string>() : value.dump()});
+  }
+  facts.push_back({"Program", fmt::format("vggroove {}, crossval", VGGROOVE_VERSION)});
+  return facts;
+}
+
+// The page is about the last run, and compares it with the others.
+void write_report(const ReportFolder& folder, const CrossvalOptions& options,
+                  const LoadedData& loaded, const std::vector<Run>& runs,
+                  const std::vector<std::string>& warnings, const nlohmann::json& json) {
+  const FeatureSet& features = loaded.features;
+  const Run& shown = runs.back();
+  std::vector<int> truth;
+  for (const FeatureSet::Clip& clip : features.clips) {
+    truth.push_back(clip.label);
+  }
+  RunReport report = run_report(features, features.labels, truth, shown.report.probabilities);
+  report.title = title_of(options.data.data);
+  report.subtitle = fmt::format("{}-fold cross-validation of {}; folds by {}, seed {}.",
+                                options.validation.num_folds, data_text(features), shown.folds_by,
+                                options.validation.seed);
+  report.warnings = warnings;
+  if (!loaded.failed.empty()) {
+    report.warnings.push_back(failed_text(loaded));
+  }
+  if (runs.size() == 2) {
+    report.warnings.push_back(difference_text(runs[0], runs[1]));
+  }
+  report.fold_of_clip = fold_of_clip(features, shown.report);
+  for (const Run& run : runs) {
+    report.scores.push_back(score_of(run));
+  }
+  report.curves = curves_of(shown.report);
+  report.facts = facts_of(options, shown, json.at("settings"));
+  folder.write(std::move(report), json);
+}
+
 int crossval(const CrossvalOptions& options) {
   for (const std::string& output : {options.json, options.picture}) {
     if (!output.empty() && output != "-") {
       require_writable(output);
     }
+  }
+  std::optional<ReportFolder> folder;
+  if (!options.report.empty()) {
+    folder.emplace(options.report);
   }
   const LoadedData loaded = load_data(open_data(options.data), options.data, options.model);
   const FeatureSet& features = loaded.features;
@@ -216,26 +311,27 @@ int crossval(const CrossvalOptions& options) {
   require_two_genres(features, all_clips, options.data.data);
   const bool grouped_data = has_groups(features);
   const std::vector<bool> grouped_runs = choose_runs(options, grouped_data);
-  if (grouped_data && options.folds_by == "clips") {
-    fmt::print(stderr,
-               "vggroove: {}: folds by clips put clips of one group on both sides; the score will "
-               "be too good for groups that were never heard (--folds-by groups or both)\n",
-               options.data.data);
-  }
   std::vector<Run> runs;
   runs.reserve(grouped_runs.size());
   for (const bool grouped : grouped_runs) {
     runs.push_back(run_folds(features, options.validation, grouped));
   }
-  warn_of_duplicates(options.data.data, features, runs);
+  const std::vector<std::string> warnings = warnings_of(options, features, runs);
+  for (const std::string& warning : warnings) {
+    fmt::print(stderr, "vggroove: {}: {}\n", options.data.data, warning);
+  }
   if (!options.json_to_stdout()) {
     print_runs(options, features, runs);
   }
+  const nlohmann::json json = as_json(options, loaded, runs);
   if (!options.json.empty()) {
-    write_json(options, loaded, runs);
+    write_json(options, json);
   }
   if (!options.picture.empty()) {
     write_picture(options, features, runs);
+  }
+  if (folder) {
+    write_report(*folder, options, loaded, runs, warnings, json);
   }
   return loaded.exit_code();
 }
@@ -263,6 +359,7 @@ void add_crossval(CLI::App& app, Action& action) {
       ->type_name("FILE");
   verb->add_option("--picture", options->picture, "Draw the confusion matrix, or both")
       ->type_name("FILE.png");
+  add_report_option(*verb, options->report);
   verb->callback([&action, options] {
     action = [options] {
       options->validation.seed = options->validation.head.training.seed;

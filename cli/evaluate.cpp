@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -12,9 +13,10 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cli/data_options.h"
+#include "cli/head_options.h"
 #include "cli/metrics_table.h"
 #include "cli/model_options.h"
-#include "cli/output_rows.h"
+#include "cli/report_folder.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
 #include "plot/charts.h"
@@ -24,6 +26,7 @@
 #include "train/predict_clips.h"
 
 namespace vggroove::cli {
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -33,13 +36,14 @@ constexpr const char* kFooter =
     "  vggroove evaluate gtzan.csv --model genres.safetensors --split test\n"
     "  vggroove evaluate gtzan.csv --save-features gtzan.npz --json scores.json\n"
     "  vggroove evaluate gtzan.npz --head another-head.safetensors\n"
+    "  vggroove evaluate ~/gtzan --model genres.safetensors --report report    report/index.html\n"
     "A file that cannot be read is reported and not counted, and the exit code is 3. Genres that\n"
     "the model knows and DATA lacks are fine; the other way round is an error.";
 
 struct EvaluateOptions {
   DataOptions data;
   ModelOptions model;
-  std::string split, json, picture, predictions;
+  std::string split, json, picture, predictions, report;
 
   bool json_to_stdout() const { return json == "-"; }
 };
@@ -89,31 +93,6 @@ void make_head_inputs(FeatureSet& features, const std::string& data, const Loade
   features.input_form = head.input_form;
 }
 
-void write_predictions(const std::string& path, const FeatureSet& features,
-                       const std::vector<double>& probabilities,
-                       const std::vector<std::string>& labels) {
-  const std::size_t k = labels.size();
-  std::string text = "path,label,prediction";
-  for (const std::string& label : labels) {
-    text += ',' + csv_field("p_" + label);
-  }
-  text += '\n';
-  for (std::size_t i = 0; i < features.clips.size(); ++i) {
-    const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * k);
-    const auto best = std::max_element(row, row + static_cast<std::ptrdiff_t>(k)) - row;
-    const FeatureSet::Clip& clip = features.clips[i];
-    text +=
-        fmt::format("{},{},{}", csv_field(valid_utf8(clip.id)),
-                    csv_field(valid_utf8(features.labels[static_cast<std::size_t>(clip.label)])),
-                    csv_field(labels[static_cast<std::size_t>(best)]));
-    for (std::size_t c = 0; c < k; ++c) {
-      text += fmt::format(",{:.6f}", row[static_cast<std::ptrdiff_t>(c)]);
-    }
-    text += '\n';
-  }
-  write_file_atomically(path, text);
-}
-
 void write_picture(const std::string& path, const Metrics& metrics,
                    const std::vector<std::string>& labels, const std::string& data) {
   plot::ConfusionMatrix matrix{.labels = labels,
@@ -123,19 +102,40 @@ void write_picture(const std::string& path, const Metrics& metrics,
   plot::write_png(path, plot::confusion_matrix(matrix));
 }
 
-void write_json(const EvaluateOptions& options, const std::string& model, const Metrics& metrics,
-                const std::vector<std::string>& labels, const LoadedData& loaded) {
+nlohmann::json as_json(const EvaluateOptions& options, const std::string& model,
+                       const Metrics& metrics, const std::vector<std::string>& labels,
+                       const LoadedData& loaded) {
   nlohmann::json json = metrics_to_json(metrics, labels);
   json["data"] = valid_utf8(options.data.data);
   json["split"] = options.split;
   json["model"] = valid_utf8(model);
   json["failed"] = loaded.failed_json();
+  return json;
+}
+
+void write_json(const EvaluateOptions& options, const nlohmann::json& json) {
   const std::string text = json.dump(2) + "\n";
   if (options.json_to_stdout()) {
     fmt::print("{}", text);
   } else {
     write_file_atomically(options.json, text);
   }
+}
+
+void describe(RunReport& report, const EvaluateOptions& options, const std::string& model,
+              const LoadedData& data) {
+  report.title = title_of(options.data.data);
+  report.subtitle =
+      fmt::format("Predictions of {} for {}{}.", terminal_text(fs::path(model).filename().native()),
+                  data_text(data.features),
+                  options.split.empty() ? "" : fmt::format(" of the split {}", options.split));
+  if (!data.failed.empty()) {
+    report.warnings.push_back(failed_text(data));
+  }
+  report.facts = {{"Data", terminal_text(options.data.data)},
+                  {"Model", terminal_text(model)},
+                  {"Split", options.split.empty() ? "all clips" : options.split},
+                  {"Program", fmt::format("vggroove {}, evaluate", VGGROOVE_VERSION)}};
 }
 
 // A table needs no network: then --head alone is enough, or a file that holds only a head.
@@ -157,6 +157,10 @@ int evaluate(const EvaluateOptions& options) {
     if (!output.empty() && output != "-") {
       require_writable(output);
     }
+  }
+  std::optional<ReportFolder> folder;
+  if (!options.report.empty()) {
+    folder.emplace(options.report);
   }
   OpenedData opened = open_data(options.data, options.split);
   const bool head_is_enough = opened.table && !options.model.head.empty();
@@ -187,14 +191,21 @@ int evaluate(const EvaluateOptions& options) {
       fmt::print("\nnot counted, because they could not be read: {}\n", data.failed.size());
     }
   }
+  const std::string model_path = model.path().string();
+  const nlohmann::json json = as_json(options, model_path, metrics, head.labels, data);
   if (!options.json.empty()) {
-    write_json(options, model.path().string(), metrics, head.labels, data);
+    write_json(options, json);
   }
   if (!options.picture.empty()) {
     write_picture(options.picture, metrics, head.labels, options.data.data);
   }
+  RunReport report = run_report(data.features, head.labels, truth, probabilities);
   if (!options.predictions.empty()) {
-    write_predictions(options.predictions, data.features, probabilities, head.labels);
+    write_file_atomically(options.predictions, predictions_csv(report));
+  }
+  if (folder) {
+    describe(report, options, model_path, data);
+    folder->write(std::move(report), json);
   }
   return data.exit_code();
 }
@@ -219,6 +230,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   verb->add_option("--predictions", options->predictions,
                    "Write a CSV row per clip: path, label, prediction, probabilities")
       ->type_name("FILE.csv");
+  add_report_option(*verb, options->report);
   verb->callback([&action, options] { action = [options] { return evaluate(*options); }; });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/logmel_map.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
 #include "kernels/dsp/logmel.h"
@@ -29,8 +30,6 @@ constexpr const char* kFooter =
     "  vggroove logmel song.mp3 --out song.png    a picture of it, seconds against Hz";
 
 constexpr std::size_t kExamplesPerRead = 32;
-constexpr int kMaxTimeTicks = 12;
-constexpr double kTicksHz[] = {250, 500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 7000};
 
 struct LogmelOptions {
   std::string path, out;
@@ -86,41 +85,14 @@ weights::Tensor as_tensor(std::span<const float> examples) {
   return tensor;
 }
 
-// Band b is the picture's row b; its triangle's peak is the row's middle.
-std::vector<plot::Tick> frequency_ticks() {
-  const double low = hz_to_mel(LogMelSpec::kLowHz), high = hz_to_mel(LogMelSpec::kHighHz);
-  const double mel_per_band = (high - low) / (LogMelSpec::kNumBands + 1);
-  std::vector<plot::Tick> ticks;
-  for (const double hz : kTicksHz) {
-    const double row = (hz_to_mel(hz) - low) / mel_per_band - 0.5;
-    ticks.push_back({row / LogMelSpec::kNumBands, fmt::format("{:.0f}", hz)});
-  }
-  return ticks;
-}
-
-plot::Canvas draw(std::span<const float> examples, const fs::path& path) {
-  plot::HeatMap map;
-  map.values = examples;
-  map.num_columns = static_cast<std::int64_t>(examples.size() / LogMelSpec::kNumBands);
-  map.num_rows = LogMelSpec::kNumBands;
-  map.title = "Log-mel of " + path.filename().string();
-  map.x_label = "time (s)";
-  map.y_label = "frequency (Hz, mel scale)";
-  map.value_label = fmt::format("ln(mel + {})", LogMelSpec::kLogOffset);
-  const double duration_s =
-      static_cast<double>(map.num_columns) * LogMelSpec::kHopSamples / LogMelSpec::kSampleRateHz;
-  map.x_ticks = plot::round_ticks(0, duration_s, kMaxTimeTicks);
-  map.y_ticks = frequency_ticks();
-  return plot::heat_map(map);
-}
-
 int run(const LogmelOptions& options) {
   const Format format = format_of(options.out);
   const std::vector<float> examples = read_examples(options);
   if (format == Format::kArray) {
     weights::write_npy(options.out, as_tensor(examples));
   } else {
-    plot::write_png(options.out, draw(examples, options.path));
+    const std::string title = "Log-mel of " + fs::path(options.path).filename().string();
+    plot::write_png(options.out, plot::heat_map(logmel_map(examples, title)));
   }
   return kAllGood;
 }

@@ -48,12 +48,12 @@ void print_members(const std::vector<FittedHead::Member>& members) {
   fmt::print("member  trained on  validated on  best epoch  validation loss  accuracy\n");
   for (std::size_t m = 0; m < members.size(); ++m) {
     const FittedHead::Member& member = members[m];
-    const std::string epoch = fmt::format("{} of {}", member.best_epoch, member.num_epochs);
+    const std::string epoch = fmt::format("{} of {}", member.best_epoch, member.epochs.size());
     fmt::print("{:6}  {:10}  {:12}  {:>10}", m + 1, member.num_train_clips,
                member.num_validation_clips, epoch);
     if (member.num_validation_clips > 0) {
-      fmt::print("  {:15.3f}  {:6.1f} %", member.best.validation_loss,
-                 100 * member.best.validation_accuracy);
+      fmt::print("  {:15.3f}  {:6.1f} %", member.best().validation_loss,
+                 100 * member.best().validation_accuracy);
     }
     fmt::print("\n");
   }

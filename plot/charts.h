@@ -24,6 +24,8 @@ struct HeatMap {
   std::vector<Tick> x_ticks, y_ticks;
 };
 Canvas heat_map(const HeatMap& map);
+// The colours alone, without axes or texts: `width` pixels by map.num_rows * row_height.
+Canvas heat_map_values(const HeatMap& map, int width, int row_height);
 
 // Counts in cells, coloured by their share of the row (so that small classes can be read too).
 // Label texts are cut at 18 characters. Captions are lines below the picture.

@@ -40,10 +40,10 @@ int widest_tick(std::span<const Tick> ticks) {
   return width;
 }
 
-// Mean of a row over the columns that one pixel column shows.
-double pixel_value(const HeatMap& map, int x, int row) {
-  const std::int64_t first = x * map.num_columns / kPlotWidth;
-  const std::int64_t last = std::max(first + 1, (x + 1) * map.num_columns / kPlotWidth);
+// Mean of a row over the columns that one pixel column of `width` shows.
+double pixel_value(const HeatMap& map, int x, int width, int row) {
+  const std::int64_t first = x * map.num_columns / width;
+  const std::int64_t last = std::max(first + 1, (x + 1) * map.num_columns / width);
   double sum = 0;
   for (std::int64_t column = first; column < last; ++column) {
     sum += map.values[static_cast<std::size_t>(column) * map.num_rows + row];
@@ -54,18 +54,6 @@ double pixel_value(const HeatMap& map, int x, int row) {
 struct Box {
   int x, y, width, height;
 };
-
-void draw_values(Canvas& canvas, const Box& box, const HeatMap& map, const Range& range) {
-  const int row_height = box.height / std::max(1, map.num_rows);
-  for (int row = 0; row < map.num_rows && map.num_columns > 0; ++row) {
-    const int y = box.y + box.height - (row + 1) * row_height;
-    for (int x = 0; x < box.width; ++x) {
-      canvas.fill(box.x + x, y, 1, row_height,
-                  map_colour(range.fraction(pixel_value(map, x, row))));
-    }
-  }
-  canvas.frame(box.x - 1, box.y - 1, box.width + 2, box.height + 2, kInk);
-}
 
 void draw_x_axis(Canvas& canvas, const Box& box, const HeatMap& map) {
   const int bottom = box.y + box.height;
@@ -108,6 +96,19 @@ void draw_colour_bar(Canvas& canvas, const Box& box, const std::vector<Tick>& ti
 
 }  // namespace
 
+Canvas heat_map_values(const HeatMap& map, int width, int row_height) {
+  const Range range = range_of(map.values);
+  const int height = std::max(1, map.num_rows) * row_height;
+  Canvas canvas(width, height);
+  for (int row = 0; row < map.num_rows && map.num_columns > 0; ++row) {
+    const int y = height - (row + 1) * row_height;
+    for (int x = 0; x < width; ++x) {
+      canvas.fill(x, y, 1, row_height, map_colour(range.fraction(pixel_value(map, x, width, row))));
+    }
+  }
+  return canvas;
+}
+
 Canvas heat_map(const HeatMap& map) {
   const Range range = range_of(map.values);
   const std::vector<Tick> bar_ticks = round_ticks(range.low, range.high, kMaxBarTicks);
@@ -122,7 +123,8 @@ Canvas heat_map(const HeatMap& map) {
   Canvas canvas(width, height);
   const int title_characters = (width - plot.x - kMargin) / (kGlyphAdvance * kTitleScale);
   canvas.text(plot.x, kMargin, shortened(map.title, title_characters), kTitleScale);
-  draw_values(canvas, plot, map, range);
+  canvas.paste(heat_map_values(map, plot.width, row_height), plot.x, plot.y);
+  canvas.frame(plot.x - 1, plot.y - 1, plot.width + 2, plot.height + 2, kInk);
   draw_x_axis(canvas, plot, map);
   draw_y_axis(canvas, plot, map);
   draw_colour_bar(canvas, bar, bar_ticks, map.value_label);

@@ -139,8 +139,7 @@ FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> cli
     result.members[m] = {.num_train_clips = split.train.size(),
                          .num_validation_clips = split.validation.size(),
                          .best_epoch = trained.best_epoch,
-                         .num_epochs = static_cast<int>(trained.epochs.size()),
-                         .best = trained.epochs[static_cast<std::size_t>(trained.best_epoch - 1)]};
+                         .epochs = std::move(trained.epochs)};
   };
   parallel_for(num_members, train_member, num_threads);
   result.head = mean_of_heads(heads);

@@ -24,8 +24,9 @@ struct HeadFitOptions {
 struct FittedHead {
   struct Member {
     std::size_t num_train_clips = 0, num_validation_clips = 0;
-    int best_epoch = 0, num_epochs = 0;
-    HeadEpoch best;  // scores of the best epoch
+    int best_epoch = 0;             // from 1
+    std::vector<HeadEpoch> epochs;  // the learning curve
+    const HeadEpoch& best() const { return epochs[static_cast<std::size_t>(best_epoch - 1)]; }
   };
   DenseHead head;
   std::vector<Member> members;

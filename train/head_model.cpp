@@ -95,11 +95,11 @@ nlohmann::json members_to_json(const std::vector<FittedHead::Member>& members) {
   for (const FittedHead::Member& member : members) {
     list.push_back({{"train_clips", member.num_train_clips},
                     {"validation_clips", member.num_validation_clips},
-                    {"epochs", member.num_epochs},
+                    {"epochs", member.epochs.size()},
                     {"best_epoch", member.best_epoch},
-                    {"train_loss", member.best.train_loss},
-                    {"validation_loss", number_or_null(member.best.validation_loss)},
-                    {"validation_accuracy", number_or_null(member.best.validation_accuracy)}});
+                    {"train_loss", member.best().train_loss},
+                    {"validation_loss", number_or_null(member.best().validation_loss)},
+                    {"validation_accuracy", number_or_null(member.best().validation_accuracy)}});
   }
   return list;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <tuple>
 
 #include "base/error.h"
 
@@ -61,17 +62,6 @@ int rank_of(std::span<const double> row, int truth) {
   return rank;
 }
 
-void set_accuracy(Metrics& metrics, std::int64_t hits) {
-  constexpr double kZ = 1.959963984540054;  // 97.5 % quantile of the normal distribution
-  const auto n = static_cast<double>(metrics.num_clips);
-  const double p = static_cast<double>(hits) / n;
-  const double centre = (p + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
-  const double half = kZ / (1 + kZ * kZ / n) * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n));
-  metrics.accuracy = p;
-  metrics.accuracy_low = std::max(0.0, centre - half);
-  metrics.accuracy_high = std::min(1.0, centre + half);
-}
-
 // Precision, recall and F1 of every class and their averages, from the confusion matrix.
 void score_classes(Metrics& metrics, std::size_t k) {
   const auto weight_of_class = 1.0 / static_cast<double>(k);
@@ -100,6 +90,16 @@ void score_classes(Metrics& metrics, std::size_t k) {
 
 }  // namespace
 
+std::pair<double, double> wilson_interval(std::int64_t hits, std::int64_t n) {
+  constexpr double kZ = 1.959963984540054;  // 97.5 % quantile of the normal distribution
+  const auto count = static_cast<double>(n);
+  const double p = static_cast<double>(hits) / count;
+  const double centre = (p + kZ * kZ / (2 * count)) / (1 + kZ * kZ / count);
+  const double half =
+      kZ / (1 + kZ * kZ / count) * std::sqrt(p * (1 - p) / count + kZ * kZ / (4 * count * count));
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
 Metrics compute_metrics(std::span<const int> truth, std::span<const double> probabilities,
                         int num_classes, int top_k) {
   check(truth, probabilities, num_classes, top_k);
@@ -123,7 +123,8 @@ Metrics compute_metrics(std::span<const int> truth, std::span<const double> prob
     metrics.log_loss -= std::log(std::clamp(row[true_class], kClip, 1 - kClip));
   }
   const auto n = static_cast<double>(metrics.num_clips);
-  set_accuracy(metrics, hits);
+  metrics.accuracy = static_cast<double>(hits) / n;
+  std::tie(metrics.accuracy_low, metrics.accuracy_high) = wilson_interval(hits, metrics.num_clips);
   metrics.top_k_accuracy = static_cast<double>(top_k_hits) / n;
   metrics.log_loss /= n;
   score_classes(metrics, k);

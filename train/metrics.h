@@ -4,9 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vggroove {
+
+// Wilson's 95 % interval (low, high) of a share of which `hits` of n >= 1 were seen.
+std::pair<double, double> wilson_interval(std::int64_t hits, std::int64_t n);
 
 // Scores of a K-class classifier; definitions and zero-division rule (0) as in scikit-learn.
 struct Metrics {
