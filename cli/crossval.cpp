@@ -12,6 +12,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "cli/crossval_output.h"
 #include "cli/data_options.h"
 #include "cli/head_options.h"
 #include "cli/interrupt.h"
@@ -21,10 +22,7 @@
 #include "cli/report_folder.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
-#include "plot/charts.h"
-#include "plot/png_file.h"
 #include "train/cross_validation.h"
-#include "train/head_model.h"
 #include "train/identical_clips.h"
 
 namespace vggroove::cli {
@@ -36,25 +34,32 @@ constexpr const char* kFooter =
     "  vggroove crossval ~/gtzan --save-features gtzan.npz\n"
     "  vggroove crossval gtzan.csv --group artist --folds-by both --picture groups.png\n"
     "  vggroove crossval ~/gtzan --report report                               report/index.html\n"
-    "  vggroove crossval gtzan.npz --hidden 256 --dropout 0.3 --json scores.json\n"
+    "  vggroove crossval gtzan.npz --hidden 64,256 --dropout 0.3,0.5 --select 5 --json "
+    "scores.json\n"
+    "  vggroove crossval gtzan.npz --train-list train.txt --valid-list valid.txt --test-list "
+    "t.txt\n"
     "Every clip is predicted once, by a classifier that was trained without its fold; the clips\n"
     "that stop a training early are taken from the other folds. Clips of one group (an artist, an\n"
     "album, the cuts of one track) resemble each other more than their genre does: folds by clips\n"
-    "then promise what unheard music does not keep. Folds by groups keep each group together.";
+    "then promise what unheard music does not keep. Folds by groups keep each group together.\n"
+    "Lists of values (--hidden 64,128) make a grid, whose settings train together. To take the "
+    "best\n"
+    "by its score on the test folds flatters; --select N lets N inner folds of the training clips\n"
+    "choose, anew for every fold, and the score is then that of the whole procedure.";
 
 struct CrossvalOptions {
   DataOptions data;
   ModelOptions model;
-  CrossValidationOptions validation;
+  HeadCrossValidation validation;
+  HeadGrid grid;
+  PartitionLists lists;
+  int num_folds = 10, num_repetitions = 1;
   std::string folds_by = "auto", json, picture, report;
 
   bool json_to_stdout() const { return json == "-"; }
-};
-
-// A cross-validation and how its folds were made.
-struct Run {
-  std::string_view folds_by;  // "clips" or "groups"
-  CrossValidationReport report;
+  bool has_lists() const {
+    return !lists.train.empty() || !lists.validation.empty() || !lists.test.empty();
+  }
 };
 
 // Whether each run keeps groups together.
@@ -72,123 +77,148 @@ std::vector<bool> choose_runs(const CrossvalOptions& options, bool grouped_data)
   return {options.folds_by == "groups" || (options.folds_by == "auto" && grouped_data)};
 }
 
-Run run_folds(const FeatureSet& features, CrossValidationOptions validation, bool grouped) {
-  validation.head.grouped = grouped;
-  Run run{.folds_by = grouped ? "groups" : "clips", .report = {}};
-  const InterruptGuard interrupts;
-  ProgressLine progress;
-  progress.show(fmt::format("folds by {}: 0 of {} done", run.folds_by, validation.num_folds));
-  run.report = cross_validate(features, validation, [&](std::size_t folds_done) {
-    InterruptGuard::throw_if_interrupted();
-    progress.show(
-        fmt::format("folds by {}: {} of {} done", run.folds_by, folds_done, validation.num_folds));
-  });
-  return run;
+// The ways to divide the data, without their reports.
+std::vector<CrossvalRun> divide(const CrossvalOptions& options, const FeatureSet& features) {
+  std::vector<CrossvalRun> runs;
+  if (options.has_lists()) {
+    ListedPartition listed = listed_partition(features, options.lists);
+    if (listed.num_missing > 0 || listed.num_unlisted > 0) {
+      fmt::print(stderr, "vggroove: {}: {} lines of the lists name no clip; {} clips are in none\n",
+                 options.data.data, listed.num_missing, listed.num_unlisted);
+    }
+    runs.push_back({.divided_by = "lists", .partitions = {}, .reports = {}});
+    runs.back().partitions.push_back(std::move(listed.partition));
+    return runs;
+  }
+  for (const bool grouped : choose_runs(options, has_groups(features))) {
+    runs.push_back(
+        {.divided_by = grouped ? "groups" : "clips",
+         .partitions = fold_partitions(features, options.num_folds, options.num_repetitions,
+                                       grouped, options.validation.seed),
+         .reports = {}});
+  }
+  return runs;
 }
 
-std::vector<int> fold_of_clip(const FeatureSet& features, const CrossValidationReport& report) {
-  std::vector<int> fold_of_clip(features.clips.size());
-  for (std::size_t fold = 0; fold < report.folds.size(); ++fold) {
-    for (const std::size_t clip : report.folds[fold].test_clips) {
-      fold_of_clip[clip] = static_cast<int>(fold);
+void run_partitions(CrossvalRun& run, const FeatureSet& features, HeadCrossValidation validation) {
+  // Where lists divide the data, groups still stay together in what is made of the training clips.
+  validation.head.grouped =
+      run.divided_by == "groups" || (run.divided_by == "lists" && has_groups(features));
+  const InterruptGuard interrupts;
+  ProgressLine progress;
+  const auto show = [&](std::size_t num_done) {
+    progress.show(
+        fmt::format("{}: {} of {} partitions done", run.name(), num_done, run.partitions.size()));
+  };
+  show(0);
+  run.reports = cross_validate(features, run.partitions, validation, [&](std::size_t num_done) {
+    InterruptGuard::throw_if_interrupted();
+    show(num_done);
+  });
+}
+
+// The part of each clip: the fold that tests it, or, by lists, 0 where it is learned and 1 where it
+// is tested; nothing where neither is the case.
+std::vector<std::optional<int>> parts_of_clips(const CrossvalRun& run, std::size_t num_clips) {
+  std::vector<std::optional<int>> parts(num_clips);
+  for (const Partition& partition : run.partitions) {
+    if (partition.repetition > 0) {
+      continue;  // whether duplicates and groups are torn apart does not depend on the seed, much
+    }
+    const bool listed = run.divided_by == "lists";
+    for (const std::size_t clip : partition.test) {
+      parts[clip] = listed ? 1 : partition.fold;
+    }
+    for (const auto* learned : {&partition.train, &partition.validation}) {
+      for (const std::size_t clip : *learned) {
+        parts[clip] = listed ? 0 : parts[clip];
+      }
     }
   }
-  return fold_of_clip;
+  return parts;
+}
+
+std::size_t num_apart(std::vector<std::vector<std::size_t>> sets,
+                      const std::vector<std::optional<int>>& parts) {
+  std::vector<int> part_of_clip;
+  for (const std::optional<int>& part : parts) {
+    part_of_clip.push_back(part.value_or(-1));
+  }
+  for (std::vector<std::size_t>& set : sets) {
+    std::erase_if(set, [&](std::size_t clip) { return !parts[clip]; });
+  }
+  std::erase_if(sets, [](const auto& set) { return set.empty(); });
+  return num_clips_apart(sets, part_of_clip);
 }
 
 // What flatters the scores: duplicates on both sides of a fold are learned and tested, and so are
-// groups.
-std::vector<std::string> warnings_of(const CrossvalOptions& options, const FeatureSet& features,
-                                     const std::vector<Run>& runs) {
+// groups; and a grid without selection tempts.
+std::vector<std::string> warnings_of(const FeatureSet& features,
+                                     const std::vector<CrossvalRun>& runs) {
   std::vector<std::string> warnings;
-  if (options.folds_by == "clips" && has_groups(features)) {
-    warnings.emplace_back(
-        "folds by clips put clips of one group on both sides; the score will be too good for "
-        "groups that were never heard (--folds-by groups or both)");
-  }
-  const std::vector<std::vector<std::size_t>> sets = identical_clips(features);
-  for (const Run& run : runs) {
-    if (const std::size_t count = num_clips_apart(sets, fold_of_clip(features, run.report));
-        count > 0) {
+  for (const CrossvalRun& run : runs) {
+    const std::vector<std::optional<int>> parts = parts_of_clips(run, features.clips.size());
+    if (const std::size_t count = num_apart(clips_of_groups(features), parts); count > 0) {
+      warnings.push_back(fmt::format(
+          "{} put clips of one group on both sides ({} clips); the score will be too good for "
+          "groups that were never heard (--folds-by groups or both)",
+          run.name(), count));
+    }
+    if (const std::size_t count = num_apart(identical_clips(features), parts); count > 0) {
       warnings.push_back(
-          fmt::format("folds by {} tear duplicates apart: {} clips have a copy in another fold, "
-                      "which flatters the score (`vggroove check DATA --groups F.csv` joins them)",
-                      run.folds_by, count));
+          fmt::format("{} tear duplicates apart: {} clips have a copy in another part, which "
+                      "flatters the score (`vggroove check DATA --groups F.csv` joins them)",
+                      run.name(), count));
+    }
+    if (run.reports.size() > 1) {
+      warnings.emplace_back(
+          "the best of several settings by their scores on the test folds is too good; --select N "
+          "chooses without looking at them");
     }
   }
   return warnings;
 }
 
-std::string percent(double share) {
-  return fmt::format("{:.1f} %", 100 * share);
-}
-
-std::string mean_text(const CrossValidationReport& report) {
-  return fmt::format("{:.1f} +- {:.1f} %", 100 * report.mean_accuracy, 100 * report.std_accuracy);
-}
-
-// One column per run.
-std::string folds_table(const std::vector<Run>& runs) {
-  std::string text = "fold";
-  for (const Run& run : runs) {
-    text += fmt::format("  {:>16}", fmt::format("by {}", run.folds_by));
-  }
-  text += '\n';
-  for (std::size_t fold = 0; fold < runs.front().report.folds.size(); ++fold) {
-    text += fmt::format("{:4}", fold + 1);
-    for (const Run& run : runs) {
-      text += fmt::format("  {:>16}", percent(run.report.folds[fold].metrics.accuracy));
-    }
-    text += '\n';
-  }
-  text += "mean";
-  for (const Run& run : runs) {
-    text += fmt::format("  {:>16}", mean_text(run.report));
-  }
-  return text + "\n";
-}
-
-std::string difference_text(const Run& by_clips, const Run& by_groups) {
-  const double points = 100 * (by_clips.report.pooled.accuracy - by_groups.report.pooled.accuracy);
-  return fmt::format("Folds by clips promise {:+.1f} points of accuracy against folds by groups.",
-                     points);
-}
-
 void print_runs(const CrossvalOptions& options, const FeatureSet& features,
-                const std::vector<Run>& runs) {
-  fmt::print("{}\n\n{}\n", data_text(features), folds_table(runs));
+                const std::vector<CrossvalRun>& runs) {
+  fmt::print("{}\n\n", data_text(features));
+  const CrossvalRun& shown = runs.back();
+  if (shown.reports.size() > 1) {
+    for (const CrossvalRun& run : runs) {
+      fmt::print("{}:\n{}\n", run.name(), settings_table(run));
+    }
+    return;
+  }
+  fmt::print("{}\n", folds_table(runs));
   if (runs.size() == 2) {
     fmt::print("{}\n\n", difference_text(runs[0], runs[1]));
   }
-  const Run& shown = runs.back();
-  fmt::print("All {} clips, each predicted by the fold without it (folds by {}, seed {}):\n",
-             features.clips.size(), shown.folds_by, options.validation.seed);
-  fmt::print("{}", metrics_table(shown.report.pooled, features.labels));
+  const CrossValidationReport& report = shown.reports.front();
+  if (report.num_inner_folds > 0) {
+    fmt::print("{}\n", selection_text(report));
+  }
+  const RepetitionReport& first = report.repetitions.front();
+  fmt::print("{}{} clips, each predicted by a classifier trained without it ({}, seed {}):\n{}\n",
+             report.repetitions.size() > 1 ? "First repetition, " : "", first.metrics.num_clips,
+             shown.name(), options.validation.seed, metrics_table(first.metrics, features.labels));
+  fmt::print("{}", summary_table(report));
 }
 
 nlohmann::json as_json(const CrossvalOptions& options, const LoadedData& loaded,
-                       const std::vector<Run>& runs) {
-  nlohmann::json json = {{"data", valid_utf8(options.data.data)},
-                         {"folds", options.validation.num_folds},
-                         {"seed", options.validation.seed},
-                         {"settings", settings_to_json(options.validation.head)},
-                         {"failed", loaded.failed_json()},
-                         {"runs", nlohmann::json::array()}};
-  json["settings"].erase("seed");  // of no effect: each fold's follows from the one above
-  json["settings"].erase("grouped");
-  for (const Run& run : runs) {
-    nlohmann::json folds = nlohmann::json::array();
-    for (const FoldReport& fold : run.report.folds) {
-      folds.push_back({{"clips", fold.metrics.num_clips},
-                       {"accuracy", fold.metrics.accuracy},
-                       {"members", members_to_json(fold.members)}});
+                       const std::vector<CrossvalRun>& runs) {
+  nlohmann::json json = {
+      {"data", valid_utf8(options.data.data)},
+      {"folds", runs.front().partitions.size() / runs.front().reports.front().repetitions.size()},
+      {"repetitions", runs.front().reports.front().repetitions.size()},
+      {"seed", options.validation.seed},
+      {"failed", loaded.failed_json()},
+      {"runs", nlohmann::json::array()}};
+  for (const CrossvalRun& run : runs) {
+    nlohmann::json reports = nlohmann::json::array();
+    for (const CrossValidationReport& report : run.reports) {
+      reports.push_back(report_to_json(report, loaded.features));
     }
-    json["runs"].push_back(
-        {{"folds_by", run.folds_by},
-         {"mean_accuracy", run.report.mean_accuracy},
-         {"std_accuracy", run.report.std_accuracy},
-         {"folds", std::move(folds)},
-         {"pooled", metrics_to_json(run.report.pooled, loaded.features.labels)}});
+    json["runs"].push_back({{"folds_by", run.divided_by}, {"reports", std::move(reports)}});
   }
   return json;
 }
@@ -203,98 +233,54 @@ void write_json(const CrossvalOptions& options, const nlohmann::json& json) {
   }
 }
 
-void write_picture(const CrossvalOptions& options, const FeatureSet& features,
-                   const std::vector<Run>& runs) {
-  std::vector<plot::Canvas> panels;
-  for (const Run& run : runs) {
-    const plot::ConfusionMatrix matrix{
-        .labels = features.labels,
-        .counts = run.report.pooled.confusion,
-        .title = fmt::format("folds by {}: {}", run.folds_by, percent(run.report.pooled.accuracy)),
-        .captions = {
-            fmt::format("mean of {} folds {}", run.report.folds.size(), mean_text(run.report))}};
-    panels.push_back(plot::confusion_matrix(matrix));
-  }
-  const std::vector<std::string> captions =
-      runs.size() == 2 ? std::vector<std::string>{difference_text(runs[0], runs[1])}
-                       : std::vector<std::string>{};
-  plot::write_png(options.picture,
-                  plot::side_by_side(panels, valid_utf8(options.data.data), captions));
-}
-
-RunReport::Score score_of(const Run& run) {
-  RunReport::Score score{.name = fmt::format("folds by {}", run.folds_by),
-                         .accuracy = run.report.pooled.accuracy,
-                         .low = run.report.pooled.accuracy_low,
-                         .high = run.report.pooled.accuracy_high,
-                         .fold_accuracies = {}};
-  for (const FoldReport& fold : run.report.folds) {
-    score.fold_accuracies.push_back(fold.metrics.accuracy);
-  }
-  return score;
-}
-
-std::vector<RunReport::Curve> curves_of(const CrossValidationReport& report) {
-  std::vector<RunReport::Curve> curves;
-  for (const FoldReport& fold : report.folds) {
-    for (const FittedHead::Member& member : fold.members) {
-      RunReport::Curve& curve = curves.emplace_back();
-      for (const HeadEpoch& epoch : member.epochs) {
-        curve.epochs.push_back({.train_loss = epoch.train_loss,
-                                .validation_loss = epoch.validation_loss,
-                                .validation_accuracy = epoch.validation_accuracy});
-      }
-    }
-  }
-  return curves;
-}
-
-std::vector<RunReport::Fact> facts_of(const CrossvalOptions& options, const Run& shown,
-                                      const nlohmann::json& settings) {
-  std::vector<RunReport::Fact> facts = {
-      {"Data", terminal_text(options.data.data)},
-      {"Folds", fmt::format("{}, dealt by {}", options.validation.num_folds, shown.folds_by)},
-      {"Seed", fmt::format("{}", options.validation.seed)}};
-  for (const auto& [name, value] : settings.items()) {
-    facts.push_back(
-        {fmt::format("--{}", name), value.is_string() ? value.get<std::string>() : value.dump()});
-  }
-  facts.push_back({"Program", fmt::format("vggroove {}, crossval", VGGROOVE_VERSION)});
-  return facts;
-}
-
 // The page is about the last run, and compares it with the others.
-void write_report(const ReportFolder& folder, const CrossvalOptions& options,
-                  const LoadedData& loaded, const std::vector<Run>& runs,
-                  const std::vector<std::string>& warnings, const nlohmann::json& json) {
-  const FeatureSet& features = loaded.features;
-  const Run& shown = runs.back();
-  std::vector<int> truth;
-  for (const FeatureSet::Clip& clip : features.clips) {
-    truth.push_back(clip.label);
-  }
-  RunReport report = run_report(features, features.labels, truth, shown.report.probabilities);
-  report.title = title_of(options.data.data);
-  report.subtitle = fmt::format("{}-fold cross-validation of {}; folds by {}, seed {}.",
-                                options.validation.num_folds, data_text(features), shown.folds_by,
-                                options.validation.seed);
-  report.warnings = warnings;
+void write_page(const ReportFolder& folder, const CrossvalOptions& options,
+                const LoadedData& loaded, const std::vector<CrossvalRun>& runs,
+                const std::vector<std::string>& warnings, const nlohmann::json& json) {
+  const CrossvalRun& shown = runs.back();
+  RunReport page = page_of(runs, loaded.features);
+  page.title = title_of(options.data.data);
+  page.subtitle =
+      fmt::format("Cross-validation of {}; {} partitions, {}, seed {}.", data_text(loaded.features),
+                  shown.partitions.size(), shown.name(), options.validation.seed);
+  page.warnings = warnings;
   if (!loaded.failed.empty()) {
-    report.warnings.push_back(failed_text(loaded));
+    page.warnings.push_back(failed_text(loaded));
   }
   if (runs.size() == 2) {
-    report.warnings.push_back(difference_text(runs[0], runs[1]));
+    page.warnings.push_back(difference_text(runs[0], runs[1]));
   }
-  report.fold_of_clip = fold_of_clip(features, shown.report);
-  for (const Run& run : runs) {
-    report.scores.push_back(score_of(run));
+  page.facts = {{"Data", terminal_text(options.data.data)},
+                {"Partitions", fmt::format("{}, {}", shown.partitions.size(), shown.name())},
+                {"Seed", fmt::format("{}", options.validation.seed)}};
+  for (const nlohmann::json& settings : shown.reports.front().settings) {
+    for (const auto& [name, value] : settings.items()) {
+      page.facts.push_back(
+          {fmt::format("--{}", name), value.is_string() ? value.get<std::string>() : value.dump()});
+    }
   }
-  report.curves = curves_of(shown.report);
-  report.facts = facts_of(options, shown, json.at("settings"));
-  folder.write(std::move(report), json);
+  page.facts.push_back({"Program", fmt::format("vggroove {}, crossval", VGGROOVE_VERSION)});
+  folder.write(std::move(page), json);
 }
 
-int crossval(const CrossvalOptions& options) {
+int crossval(CrossvalOptions options) {
+  options.validation.settings = options.grid.settings(options.validation.head.training);
+  if (options.validation.settings.size() == 1 && options.validation.num_inner_folds > 0) {
+    throw Error(ErrorClass::kUsage,
+                "--select: there is one setting, so nothing to choose; give an "
+                "option several values, as --hidden 64,128");
+  }
+  if (options.validation.settings.size() > 1 && options.validation.num_inner_folds == 0 &&
+      !(options.picture.empty() && options.report.empty())) {
+    throw Error(ErrorClass::kUsage,
+                "--picture and --report show one classifier; let --select N "
+                "choose among the settings, or give one");
+  }
+  if (options.has_lists() && (options.folds_by != "auto" || options.num_repetitions > 1)) {
+    throw Error(ErrorClass::kUsage,
+                "lists divide the data once; --folds-by and --repeats are for "
+                "folds");
+  }
   for (const std::string& output : {options.json, options.picture}) {
     if (!output.empty() && output != "-") {
       require_writable(output);
@@ -309,29 +295,28 @@ int crossval(const CrossvalOptions& options) {
   std::vector<std::size_t> all_clips(features.clips.size());
   std::iota(all_clips.begin(), all_clips.end(), std::size_t{0});
   require_two_genres(features, all_clips, options.data.data);
-  const bool grouped_data = has_groups(features);
-  const std::vector<bool> grouped_runs = choose_runs(options, grouped_data);
-  std::vector<Run> runs;
-  runs.reserve(grouped_runs.size());
-  for (const bool grouped : grouped_runs) {
-    runs.push_back(run_folds(features, options.validation, grouped));
+  std::vector<CrossvalRun> runs = divide(options, features);
+  for (CrossvalRun& run : runs) {
+    run_partitions(run, features, options.validation);
   }
-  const std::vector<std::string> warnings = warnings_of(options, features, runs);
+  const std::vector<std::string> warnings = warnings_of(features, runs);
   for (const std::string& warning : warnings) {
     fmt::print(stderr, "vggroove: {}: {}\n", options.data.data, warning);
   }
   if (!options.json_to_stdout()) {
     print_runs(options, features, runs);
   }
-  const nlohmann::json json = as_json(options, loaded, runs);
-  if (!options.json.empty()) {
-    write_json(options, json);
+  if (!options.json.empty() || folder) {
+    const nlohmann::json json = as_json(options, loaded, runs);
+    if (!options.json.empty()) {
+      write_json(options, json);
+    }
+    if (folder) {
+      write_page(*folder, options, loaded, runs, warnings, json);
+    }
   }
   if (!options.picture.empty()) {
-    write_picture(options, features, runs);
-  }
-  if (folder) {
-    write_report(*folder, options, loaded, runs, warnings, json);
+    write_confusions(options.picture, options.data.data, features, runs);
   }
   return loaded.exit_code();
 }
@@ -345,10 +330,25 @@ void add_crossval(CLI::App& app, Action& action) {
   const auto options = std::make_shared<CrossvalOptions>();
   add_data_options(*verb, options->data);
   add_model_options(*verb, options->model);
-  add_head_training_options(*verb, options->validation.head);
-  verb->add_option("--folds", options->validation.num_folds, "Parts that are tested in turn")
+  add_head_grid_options(*verb, options->validation.head, options->grid);
+  verb->add_option("--folds", options->num_folds, "Parts that are tested in turn")
       ->capture_default_str()
       ->check(CLI::Range(2, 1000));
+  verb->add_option("--repeats", options->num_repetitions,
+                   "Times that the data are divided into folds, each time anew")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  verb->add_option("--select", options->validation.num_inner_folds,
+                   "Choose among the settings of a grid by so many inner folds of the training "
+                   "clips (default: judge every setting)")
+      ->type_name("N")
+      ->check(CLI::Range(2, 1000));
+  verb->add_option("--train-list", options->lists.train,
+                   "Instead of folds: a file that lists the clips to train on, a path a line")
+      ->type_name("FILE");
+  verb->add_option("--valid-list", options->lists.validation, "Clips that stop a training early")
+      ->type_name("FILE");
+  verb->add_option("--test-list", options->lists.test, "Clips to test")->type_name("FILE");
   verb->add_option("--folds-by", options->folds_by,
                    "What is dealt to the folds: clips, groups, or both for a comparison "
                    "(default: groups where DATA has them, else clips)")

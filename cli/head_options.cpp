@@ -7,26 +7,24 @@
 #include <numeric>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
 namespace vggroove::cli {
 
-void add_head_training_options(CLI::App& verb, HeadFitOptions& options) {
+namespace {
+
+// Options that are no subject of a grid.
+void add_single_options(CLI::App& verb, HeadFitOptions& options) {
   HeadTrainingOptions& training = options.training;
   const auto add = [&verb](const char* name, auto& value, const char* text) {
     verb.add_option(name, value, text)->capture_default_str()->group("Training");
   };
-  add("--hidden", training.num_hidden, "Units of the hidden layer; 0: logistic regression");
   add("--members", options.num_members, "Classifiers to train and average into one");
-  add("--dropout", training.dropout, "Share of hidden units left out at random");
   add("--epochs", training.max_epochs, "Passes over the data at most");
   add("--patience", training.patience,
       "Epochs without a better validation loss before stopping; 0: never stop early");
-  add("--lr", training.learning_rate, "Learning rate of Adam");
-  add("--weight-decay", training.weight_decay, "Decoupled weight decay");
-  add("--label-smoothing", training.label_smoothing, "Share of the target spread over all genres");
-  add("--batch", training.batch_size, "Examples per step");
   add("--seed", training.seed, "Seed; the same seed gives the same result, bit for bit");
   add("--validation", options.validation_fraction,
       "Share of the training clips kept aside for early stopping; 0: none");
@@ -38,6 +36,66 @@ void add_head_training_options(CLI::App& verb, HeadFitOptions& options) {
       ->type_name("NAME")
       ->transform(CLI::CheckedTransformer(decisions).description(""))
       ->group("Training");
+}
+
+// The options of which a grid is made. `add(names, member of the training, list, text)`
+template <class Add>
+void add_grid_options(const Add& add, HeadTrainingOptions& training, HeadGrid& grid) {
+  add("--hidden", training.num_hidden, grid.hidden,
+      "Units of the hidden layer; 0: logistic regression");
+  add("--dropout", training.dropout, grid.dropout, "Share of hidden units left out at random");
+  add("--lr,--learning-rate", training.learning_rate, grid.learning_rate, "Learning rate of Adam");
+  add("--weight-decay", training.weight_decay, grid.weight_decay, "Decoupled weight decay");
+  add("--label-smoothing", training.label_smoothing, grid.label_smoothing,
+      "Share of the target spread over all genres");
+  add("--batch", training.batch_size, grid.batch, "Examples per step");
+}
+
+}  // namespace
+
+void add_head_training_options(CLI::App& verb, HeadFitOptions& options) {
+  HeadGrid unused;
+  add_grid_options(
+      [&verb](const char* names, auto& value, auto&, const char* text) {
+        verb.add_option(names, value, text)->capture_default_str()->group("Training");
+      },
+      options.training, unused);
+  add_single_options(verb, options);
+}
+
+void add_head_grid_options(CLI::App& verb, HeadFitOptions& options, HeadGrid& grid) {
+  add_grid_options(
+      [&verb](const char* names, auto& value, auto& list, const char* text) {
+        list = {value};
+        verb.add_option(names, list, fmt::format("{}, or a list of them to try: A,B,...", text))
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->default_str(fmt::format("{}", value))
+            ->group("Training");
+      },
+      options.training, grid);
+  add_single_options(verb, options);
+}
+
+std::vector<HeadTrainingOptions> HeadGrid::settings(const HeadTrainingOptions& training) const {
+  std::vector<HeadTrainingOptions> settings = {training};
+  const auto vary = [&settings](auto HeadTrainingOptions::*member, const auto& values) {
+    std::vector<HeadTrainingOptions> varied;
+    for (const HeadTrainingOptions& setting : settings) {
+      for (const auto& value : values) {
+        varied.push_back(setting);
+        varied.back().*member = value;
+      }
+    }
+    settings = std::move(varied);
+  };
+  vary(&HeadTrainingOptions::num_hidden, hidden);
+  vary(&HeadTrainingOptions::dropout, dropout);
+  vary(&HeadTrainingOptions::learning_rate, learning_rate);
+  vary(&HeadTrainingOptions::weight_decay, weight_decay);
+  vary(&HeadTrainingOptions::label_smoothing, label_smoothing);
+  vary(&HeadTrainingOptions::batch_size, batch);
+  return settings;
 }
 
 void require_two_genres(const FeatureSet& features, std::span<const std::size_t> clips,

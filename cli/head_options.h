@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "train/head_fit.h"
 
@@ -12,6 +13,17 @@ namespace vggroove::cli {
 // The options of the verbs that train classifiers: --hidden, --members, --dropout, --epochs,
 // --patience, --lr, --weight-decay, --label-smoothing, --batch, --seed, --validation, --decision.
 void add_head_training_options(CLI::App& verb, HeadFitOptions& options);
+
+// The same, of which --hidden, --dropout, --lr, --weight-decay, --label-smoothing and --batch take
+// lists, as in --hidden 64,128: every combination is a setting to try.
+struct HeadGrid {
+  std::vector<int> hidden, batch;
+  std::vector<double> dropout, learning_rate, weight_decay, label_smoothing;
+
+  // `training` in every combination of the lists, the last option changing first.
+  std::vector<HeadTrainingOptions> settings(const HeadTrainingOptions& training) const;
+};
+void add_head_grid_options(CLI::App& verb, HeadFitOptions& options, HeadGrid& grid);
 
 // Throws Error(kInvalid) naming `data` where all of `clips` are of one genre.
 void require_two_genres(const FeatureSet& features, std::span<const std::size_t> clips,

@@ -1,7 +1,10 @@
 #include "train/adam.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "engine/backends/cpu/elementwise.h"
 
 namespace vggroove {
 
@@ -12,22 +15,21 @@ Adam::Adam(double learning_rate, std::vector<float> weight_decay)
       second_moment_(weight_decay_.size()) {}
 
 void Adam::step(std::span<float> parameters, std::span<const float> gradient) {
-  constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
-  constexpr float kEpsilon = 1e-8F;
-  ++num_steps_;
+  AdamWStep step{.learning_rate = learning_rate_, .step = ++num_steps_};
   const auto t = static_cast<double>(num_steps_);
-  const auto rate = static_cast<float>(learning_rate_);
-  const auto step_size = static_cast<float>(learning_rate_ / (1 - std::pow(kBeta1, t)));
-  const auto root_of_correction = static_cast<float>(std::sqrt(1 - std::pow(kBeta2, t)));
-  constexpr auto kNew1 = static_cast<float>(1 - kBeta1), kOld2 = static_cast<float>(kBeta2),
-                 kNew2 = static_cast<float>(1 - kBeta2);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const float g = gradient[i];
-    first_moment_[i] += (g - first_moment_[i]) * kNew1;
-    second_moment_[i] = second_moment_[i] * kOld2 + g * g * kNew2;
-    const float scale = std::sqrt(second_moment_[i]) / root_of_correction + kEpsilon;
-    parameters[i] -= parameters[i] * rate * weight_decay_[i];
-    parameters[i] -= step_size * first_moment_[i] / scale;
+  const cpu::AdamWCorrections corrections{.first = 1 - std::pow(step.beta1, t),
+                                          .second = 1 - std::pow(step.beta2, t)};
+  for (std::size_t first = 0; first < parameters.size();) {  // runs of equal weight decay
+    const auto run = weight_decay_.begin() + static_cast<std::ptrdiff_t>(first);
+    const float decay = *run;
+    const auto end =
+        std::find_if(run, weight_decay_.end(), [decay](float d) { return d != decay; });
+    const auto count = static_cast<std::size_t>(end - run);
+    step.weight_decay = decay;
+    cpu::adamw_part(parameters.data() + first, first_moment_.data() + first,
+                    second_moment_.data() + first, gradient.data() + first, 1, count, step,
+                    corrections);
+    first += count;
   }
 }
 

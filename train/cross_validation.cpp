@@ -1,97 +1,127 @@
 #include "train/cross_validation.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
-#include <numeric>
-#include <string>
+#include <utility>
 
 #include "engine/device/parallel_for.h"
-#include "train/folds.h"
+#include "train/head_model.h"
 #include "train/predict_clips.h"
 #include "train/random.h"
 
 namespace vggroove {
 namespace {
 
-std::vector<int> folds_of(const FeatureSet& features, const CrossValidationOptions& options) {
-  std::vector<int> labels;
-  std::vector<std::string> groups;
-  labels.reserve(features.clips.size());
-  for (const FeatureSet::Clip& clip : features.clips) {
-    labels.push_back(clip.label);
-    if (options.head.grouped) {
-      groups.push_back(clip.group);
+// The streams of the seed are numbered by partition; inner folds have theirs above them.
+constexpr std::uint64_t kInnerFolds = std::uint64_t{1} << 40;
+
+// The log loss, per clip, of every setting on the inner folds of a partition's training clips.
+std::vector<double> inner_losses(const FeatureSet& features, std::span<const std::size_t> clips,
+                                 const HeadCrossValidation& options, std::uint64_t seed) {
+  const std::size_t num_settings = options.settings.size();
+  std::vector<double> losses(num_settings);
+  const std::vector<Partition> inner =
+      fold_partitions_of(features, clips, options.num_inner_folds, options.head.grouped, seed);
+  for (const Partition& partition : inner) {
+    HeadFitOptions head = options.head;
+    head.training.seed = Random(seed, static_cast<std::uint64_t>(partition.fold)).next();
+    const std::vector<FittedHead> fitted =
+        fit_heads(features, partition.train, {}, head, options.settings, 1);
+    std::vector<int> truth;
+    for (const std::size_t clip : partition.test) {
+      truth.push_back(features.clips[clip].label);
+    }
+    for (std::size_t s = 0; s < num_settings; ++s) {
+      const Metrics metrics =
+          compute_metrics(truth, predict_clips(fitted[s].head, features, partition.test),
+                          static_cast<int>(features.labels.size()));
+      losses[s] +=
+          metrics.log_loss * static_cast<double>(truth.size()) / static_cast<double>(clips.size());
     }
   }
-  return stratified_folds(labels, groups, options.num_folds, options.seed, features.labels);
+  return losses;
 }
 
-std::vector<int> labels_of(const FeatureSet& features, const std::vector<std::size_t>& clips) {
-  std::vector<int> labels;
-  labels.reserve(clips.size());
+// The head's predictions of the fold's test clips and their segments.
+void predict(RepetitionReport& repetition, const DenseHead& head, const FeatureSet& features,
+             std::span<const std::size_t> clips) {
+  const std::size_t k = features.labels.size();
   for (const std::size_t clip : clips) {
-    labels.push_back(features.clips[clip].label);
+    const FeatureSet::Clip& about = features.clips[clip];
+    head.probabilities(features.rows_of(clip).data(), about.num_rows,
+                       repetition.segment_probabilities.data() + about.first_row * k);
   }
-  return labels;
+  const std::vector<double> of_clips = predict_clips(head, features, clips);
+  for (std::size_t i = 0; i < clips.size(); ++i) {
+    std::copy_n(of_clips.data() + i * k, k, repetition.probabilities.data() + clips[i] * k);
+  }
 }
 
-void summarise(CrossValidationReport& report) {
-  const auto count = static_cast<double>(report.folds.size());
-  for (const FoldReport& fold : report.folds) {
-    report.mean_accuracy += fold.metrics.accuracy / count;
-  }
-  double squares = 0;
-  for (const FoldReport& fold : report.folds) {
-    squares += std::pow(fold.metrics.accuracy - report.mean_accuracy, 2);
-  }
-  report.std_accuracy = std::sqrt(squares / (count - 1));  // at least two folds
+nlohmann::json setting_to_json(const HeadFitOptions& head, const HeadTrainingOptions& training) {
+  HeadFitOptions options = head;
+  options.training = training;
+  nlohmann::json json = settings_to_json(options);
+  json.erase("seed");  // each partition's follows from the seed of the cross-validation
+  json.erase("grouped");
+  return json;
 }
 
 }  // namespace
 
-CrossValidationReport cross_validate(const FeatureSet& features,
-                                     const CrossValidationOptions& options,
-                                     const std::function<void(std::size_t)>& on_fold) {
-  const std::vector<int> fold_of_clip = folds_of(features, options);
-  const std::size_t num_clips = features.clips.size(), k = features.labels.size();
-  const auto num_folds = static_cast<std::size_t>(options.num_folds);
-  CrossValidationReport report;
-  report.folds.resize(num_folds);
-  report.probabilities.resize(num_clips * k);
-  std::mutex one_fold_at_a_time;
-  std::size_t folds_done = 0;
-  const auto run_fold = [&](std::size_t number) {
-    FoldReport& fold = report.folds[number];
-    std::vector<std::size_t> train_clips;
-    for (std::size_t clip = 0; clip < num_clips; ++clip) {
-      const bool is_tested = fold_of_clip[clip] == static_cast<int>(number);
-      (is_tested ? fold.test_clips : train_clips).push_back(clip);
+std::vector<CrossValidationReport> cross_validate(
+    const FeatureSet& features, std::span<const Partition> partitions,
+    const HeadCrossValidation& given, const std::function<void(std::size_t)>& on_partition) {
+  HeadCrossValidation options = given;
+  if (options.settings.empty()) {
+    options.settings = {options.head.training};
+  }
+  const bool selects = options.num_inner_folds > 0;
+  CrossValidationReport blank = empty_report(features, partitions);
+  blank.grouped = options.head.grouped;
+  blank.num_inner_folds = options.num_inner_folds;
+  std::vector<CrossValidationReport> reports(selects ? 1 : options.settings.size(), blank);
+  for (std::size_t s = 0; s < options.settings.size(); ++s) {
+    reports[selects ? 0 : s].settings.push_back(setting_to_json(options.head, options.settings[s]));
+  }
+
+  std::mutex one_at_a_time;
+  std::size_t num_done = 0;
+  const auto run_partition = [&](std::size_t number) {
+    const Partition& partition = partitions[number];
+    std::vector<HeadTrainingOptions> settings = options.settings;
+    std::size_t chosen = 0;
+    std::vector<double> losses;
+    if (selects) {
+      losses = inner_losses(features, partition.train, options,
+                            Random(options.seed, kInnerFolds + number).next());
+      chosen =
+          static_cast<std::size_t>(std::min_element(losses.begin(), losses.end()) - losses.begin());
+      settings = {options.settings[chosen]};
     }
     HeadFitOptions head = options.head;
     head.training.seed = Random(options.seed, number).next();
-    FittedHead fitted = fit_head(features, train_clips, {}, head, 1);
-    fold.members = std::move(fitted.members);
-
-    const std::vector<double> of_fold = predict_clips(fitted.head, features, fold.test_clips);
-    fold.metrics =
-        compute_metrics(labels_of(features, fold.test_clips), of_fold, static_cast<int>(k));
-    for (std::size_t i = 0; i < fold.test_clips.size(); ++i) {
-      std::copy_n(of_fold.data() + i * k, k, report.probabilities.data() + fold.test_clips[i] * k);
+    std::vector<FittedHead> fitted =
+        fit_heads(features, partition.train, partition.validation, head, settings,
+                  partitions.size() == 1 ? options.num_threads : 1);
+    for (std::size_t s = 0; s < fitted.size(); ++s) {
+      FoldReport& fold = reports[s].folds[number];
+      fold.members = std::move(fitted[s].members);
+      fold.setting = chosen;
+      fold.inner_losses = losses;
+      predict(reports[s].repetitions[static_cast<std::size_t>(partition.repetition)],
+              fitted[s].head, features, partition.test);
     }
-    const std::lock_guard lock(one_fold_at_a_time);
-    ++folds_done;
-    if (on_fold) {
-      on_fold(folds_done);
+    const std::lock_guard lock(one_at_a_time);
+    ++num_done;
+    if (on_partition) {
+      on_partition(num_done);
     }
   };
-  parallel_for(num_folds, run_fold, options.num_threads);
-  std::vector<std::size_t> all_clips(num_clips);
-  std::iota(all_clips.begin(), all_clips.end(), std::size_t{0});
-  report.pooled =
-      compute_metrics(labels_of(features, all_clips), report.probabilities, static_cast<int>(k));
-  summarise(report);
-  return report;
+  parallel_for(partitions.size(), run_partition, options.num_threads);
+  for (CrossValidationReport& report : reports) {
+    score_predictions(report, features, options.seed);
+  }
+  return reports;
 }
 
 }  // namespace vggroove

@@ -109,41 +109,61 @@ FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> cli
                     std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
                     int num_threads,
                     const std::function<void(int member, const HeadEpoch&)>& on_epoch) {
+  return std::move(fit_heads(features, clips, validation_clips, options, {&options.training, 1},
+                             num_threads, on_epoch)
+                       .front());
+}
+
+std::vector<FittedHead> fit_heads(
+    const FeatureSet& features, std::span<const std::size_t> clips,
+    std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
+    std::span<const HeadTrainingOptions> settings, int num_threads,
+    const std::function<void(int member, const HeadEpoch&)>& on_epoch) {
   if (options.num_members < 1) {
     throw Error(ErrorClass::kUsage, fmt::format("training: {} heads to average; at least 1 is "
                                                 "needed",
                                                 options.num_members));
   }
   const auto num_members = static_cast<std::size_t>(options.num_members);
-  FittedHead result;
-  result.members.resize(num_members);
-  std::vector<DenseHead> heads(num_members);
+  std::vector<FittedHead> results(settings.size());
+  for (FittedHead& result : results) {
+    result.members.resize(num_members);
+  }
+  std::vector<std::vector<DenseHead>> heads(settings.size(), std::vector<DenseHead>(num_members));
   std::mutex one_epoch_at_a_time;
   const auto train_member = [&](std::size_t m) {
     Random seeds(options.training.seed, m);
-    HeadTrainingOptions training = options.training;
-    training.seed = seeds.next();
+    std::vector<HeadTrainingOptions> of_member(settings.begin(), settings.end());
+    const std::uint64_t seed = seeds.next();
+    for (HeadTrainingOptions& training : of_member) {
+      training.seed = seed;
+    }
     TrainingSplit split{{clips.begin(), clips.end()},
                         {validation_clips.begin(), validation_clips.end()}};
     if (validation_clips.empty()) {
       split = hold_out(features, clips, options.validation_fraction, options.grouped, seeds.next());
     }
-    const auto report = [&](const HeadEpoch& epoch) {
+    const auto report = [&](std::size_t, const HeadEpoch& epoch) {
       if (on_epoch) {
         const std::lock_guard lock(one_epoch_at_a_time);
         on_epoch(static_cast<int>(m), epoch);
       }
     };
-    TrainedHead trained = train_head(features, split.train, split.validation, training, report);
-    heads[m] = std::move(trained.head);
-    result.members[m] = {.num_train_clips = split.train.size(),
-                         .num_validation_clips = split.validation.size(),
-                         .best_epoch = trained.best_epoch,
-                         .epochs = std::move(trained.epochs)};
+    std::vector<TrainedHead> trained =
+        train_heads(features, split.train, split.validation, of_member, report);
+    for (std::size_t s = 0; s < trained.size(); ++s) {
+      heads[s][m] = std::move(trained[s].head);
+      results[s].members[m] = {.num_train_clips = split.train.size(),
+                               .num_validation_clips = split.validation.size(),
+                               .best_epoch = trained[s].best_epoch,
+                               .epochs = std::move(trained[s].epochs)};
+    }
   };
   parallel_for(num_members, train_member, num_threads);
-  result.head = mean_of_heads(heads);
-  return result;
+  for (std::size_t s = 0; s < results.size(); ++s) {
+    results[s].head = mean_of_heads(heads[s]);
+  }
+  return results;
 }
 
 }  // namespace vggroove

@@ -49,6 +49,15 @@ FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> cli
                     int num_threads = 0,
                     const std::function<void(int member, const HeadEpoch&)>& on_epoch = {});
 
+// The same for several settings of the training, all with options.training.seed: what is the same
+// for all (rows, standardisation, orders) is made once. Each result has the bits of fit_head() with
+// that setting as options.training.
+std::vector<FittedHead> fit_heads(
+    const FeatureSet& features, std::span<const std::size_t> clips,
+    std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
+    std::span<const HeadTrainingOptions> settings, int num_threads = 0,
+    const std::function<void(int member, const HeadEpoch&)>& on_epoch = {});
+
 // One head whose logits are the mean of the logits of `heads` (at least one; of one kind: same
 // sizes, labels, decision, input form), but for rounding: hidden layers side by side, the
 // standardisations of the others rewritten in terms of the first one's.

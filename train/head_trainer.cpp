@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/heads/dense_layer.h"
@@ -14,18 +14,16 @@
 #include "train/metrics.h"
 #include "train/predict_clips.h"
 #include "train/random.h"
+#include "train/training_rows.h"
 
 namespace vggroove {
 namespace {
 
-// The streams of a seed: one for the initial weights, two per epoch.
-std::uint64_t order_stream(int epoch) {
-  return 2 * static_cast<std::uint64_t>(epoch);
-}
-std::uint64_t dropout_stream(int epoch) {
+// Streams of a seed; those of the orders are in training_rows.cpp.
+constexpr std::uint64_t kInitialWeights = 0;
+std::uint64_t dropout_stream(int epoch) {  // epochs count from 1
   return 2 * static_cast<std::uint64_t>(epoch) + 1;
 }
-constexpr std::uint64_t kInitialWeights = 0;  // epochs count from 1
 
 void check_option(bool good, const char* name, double value, const char* range) {
   if (!good) {
@@ -50,55 +48,6 @@ void check_options(const HeadTrainingOptions& o) {
   check_option(o.patience >= 0, "the patience", o.patience, "at least 0");
 }
 
-// Rows of the training clips, one after the other.
-struct TrainingRows {
-  std::vector<float> inputs;  // [n, D]
-  std::vector<int> labels;    // [n]
-};
-
-TrainingRows gather(const FeatureSet& features, std::span<const std::size_t> clips) {
-  TrainingRows rows;
-  for (const std::size_t clip : clips) {
-    const std::span<const float> of_clip = features.rows_of(clip);
-    if (!std::all_of(of_clip.begin(), of_clip.end(), [](float x) { return std::isfinite(x); })) {
-      throw Error(ErrorClass::kInvalid,
-                  fmt::format("{}: a feature is not finite; leave this clip out of the training",
-                              features.clips[clip].id));
-    }
-    rows.inputs.insert(rows.inputs.end(), of_clip.begin(), of_clip.end());
-    rows.labels.insert(rows.labels.end(), features.clips[clip].num_rows,
-                       features.clips[clip].label);
-  }
-  if (rows.labels.empty()) {
-    throw Error(ErrorClass::kUsage, "training: there is no training clip");
-  }
-  return rows;
-}
-
-// Sets head.mean and head.scale from the rows, and standardises them in place.
-void standardise(DenseHead& head, TrainingRows& rows) {
-  const std::size_t n = rows.labels.size(), d = rows.inputs.size() / n;
-  std::vector<double> mean(d), variance(d);
-  for (std::size_t i = 0; i < n * d; ++i) {
-    mean[i % d] += rows.inputs[i] / static_cast<double>(n);
-  }
-  for (std::size_t i = 0; i < n * d; ++i) {
-    const double deviation = rows.inputs[i] - mean[i % d];
-    variance[i % d] += deviation * deviation / static_cast<double>(n);
-  }
-  head.mean.assign(mean.begin(), mean.end());
-  head.scale.resize(d);
-  for (std::size_t i = 0; i < d; ++i) {
-    const double deviation = std::sqrt(variance[i]);
-    // A feature that varies by less than fp32 can tell is constant: there is nothing to scale.
-    const bool constant = deviation <= std::numeric_limits<float>::epsilon() * std::abs(mean[i]);
-    head.scale[i] = constant ? 1.0F : static_cast<float>(1 / deviation);
-  }
-  for (std::size_t i = 0; i < n * d; ++i) {
-    rows.inputs[i] = (rows.inputs[i] - head.mean[i % d]) * head.scale[i % d];
-  }
-}
-
 // The parameters in training and what a batch needs.
 class HeadTraining {
  public:
@@ -116,27 +65,26 @@ class HeadTraining {
     }
   }
 
-  // One pass over the rows in a new order; the mean loss of its batches.
-  double run_epoch(const TrainingRows& rows, int epoch) {
-    const std::size_t n = rows.labels.size(), d = shape_.inputs;
-    std::vector<std::size_t> order(n);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    Random(options_.seed, order_stream(epoch)).shuffle(std::span(order));
+  // One pass over `n` rows in the order given; the mean loss of its batches.
+  double run_epoch(ShuffledRows::View rows, std::size_t n, int epoch) {
+    const auto batch_size = static_cast<std::size_t>(options_.batch_size);
     Random dropout(options_.seed, dropout_stream(epoch));
-
     double loss = 0;
-    for (std::size_t first = 0; first < n; first += static_cast<std::size_t>(options_.batch_size)) {
-      const std::size_t count = std::min(static_cast<std::size_t>(options_.batch_size), n - first);
-      inputs_.resize(count * d);
-      labels_.resize(count);
-      for (std::size_t row = 0; row < count; ++row) {
-        const std::size_t from = order[first + row];
-        std::copy_n(rows.inputs.data() + from * d, d, inputs_.data() + row * d);
-        labels_[row] = rows.labels[from];
-      }
-      loss += run_batch(count, dropout) * static_cast<double>(count) / static_cast<double>(n);
+    for (std::size_t first = 0; first < n; first += batch_size) {
+      const std::size_t count = std::min(batch_size, n - first);
+      loss += run_batch(rows.inputs + first * shape_.inputs, rows.labels + first, count, dropout) *
+              static_cast<double>(count) / static_cast<double>(n);
     }
     return loss;
+  }
+
+  // logits [n, K] of standardised inputs, without dropout.
+  void logits(const TrainingRows& rows, std::vector<float>& logits) {
+    std::vector<float> hidden(rows.size() * shape_.hidden);
+    logits.resize(rows.size() * shape_.classes);
+    head_logits<float>(logits.data(), hidden.data(), rows.inputs.data(), nullptr,
+                       HeadParameters<const float>::within(parameters_.data(), shape_), shape_,
+                       rows.size());
   }
 
   void copy_into(DenseHead& head) const {
@@ -160,7 +108,7 @@ class HeadTraining {
     return decays;
   }
 
-  double run_batch(std::size_t count, Random& dropout) {
+  double run_batch(const float* inputs, const int* labels, std::size_t count, Random& dropout) {
     const std::size_t num_units = count * shape_.hidden;
     hidden_.resize(num_units);
     grad_hidden_.resize(num_units);
@@ -176,12 +124,11 @@ class HeadTraining {
       keep = keep_.data();
     }
     const auto parameters = HeadParameters<const float>::within(parameters_.data(), shape_);
-    head_logits(logits_.data(), hidden_.data(), inputs_.data(), keep, parameters, shape_, count);
-    const double loss = softmax_cross_entropy(logits_.data(), logits_.data(), labels_.data(),
+    head_logits(logits_.data(), hidden_.data(), inputs, keep, parameters, shape_, count);
+    const double loss = softmax_cross_entropy(logits_.data(), logits_.data(), labels,
                                               options_.label_smoothing, count, shape_.classes);
     head_logits_bwd(HeadParameters<float>::within(gradient_.data(), shape_), grad_hidden_.data(),
-                    logits_.data(), hidden_.data(), inputs_.data(), keep, parameters, shape_,
-                    count);
+                    logits_.data(), hidden_.data(), inputs, keep, parameters, shape_, count);
     adam_.step(parameters_, gradient_);
     return loss;
   }
@@ -190,26 +137,60 @@ class HeadTraining {
   const HeadTrainingOptions options_;
   std::vector<float> parameters_, gradient_;
   Adam adam_;
-  std::vector<float> inputs_, keep_, hidden_, grad_hidden_, logits_;  // of a batch
-  std::vector<int> labels_;
+  std::vector<float> keep_, hidden_, grad_hidden_, logits_;  // of a batch
 };
 
-// Fills in the validation part of the epoch; NaN without validation clips.
-void validate(HeadEpoch& epoch, const DenseHead& head, const FeatureSet& features,
-              std::span<const std::size_t> clips) {
+// Fills in the validation part of the epoch; NaN without validation rows.
+void validate(HeadEpoch& epoch, const DenseHead& head, HeadTraining& training,
+              const TrainingRows& rows) {
   epoch.validation_loss = epoch.validation_accuracy = std::numeric_limits<double>::quiet_NaN();
-  if (clips.empty()) {
+  if (rows.size() == 0) {
     return;
   }
-  std::vector<int> truth;
-  truth.reserve(clips.size());
-  for (const std::size_t clip : clips) {
-    truth.push_back(features.clips[clip].label);
-  }
+  std::vector<float> logits;
+  training.logits(rows, logits);
   const Metrics metrics =
-      compute_metrics(truth, predict_clips(head, features, clips), head.num_classes());
+      compute_metrics(rows.clip_labels, clips_of_logits(head, std::move(logits), rows.clip_starts),
+                      head.num_classes());
   epoch.validation_loss = metrics.log_loss;
   epoch.validation_accuracy = metrics.accuracy;
+}
+
+// One setting on its way.
+struct Candidate {
+  HeadTraining training;
+  DenseHead head;  // of the last epoch
+  TrainedHead result;
+  bool done = false;
+};
+
+void run_epoch(Candidate& candidate, const HeadTrainingOptions& options, int number,
+               ShuffledRows& shuffled, std::size_t num_rows, const TrainingRows& validation) {
+  HeadEpoch epoch{.epoch = number,
+                  .train_loss = candidate.training.run_epoch(
+                      shuffled.of_epoch(options.seed, number), num_rows, number)};
+  candidate.training.copy_into(candidate.head);
+  const std::vector<float>& biases = candidate.head.logits_biases;
+  if (!std::isfinite(epoch.train_loss) ||
+      !std::all_of(biases.begin(), biases.end(), [](float b) { return std::isfinite(b); })) {
+    throw Error(ErrorClass::kInvalid,
+                fmt::format("training diverged in epoch {}: the loss is not finite; lower the "
+                            "learning rate ({})",
+                            number, options.learning_rate));
+  }
+  validate(epoch, candidate.head, candidate.training, validation);
+  TrainedHead& result = candidate.result;
+  const bool better =
+      validation.size() == 0 || result.epochs.empty() ||
+      epoch.validation_loss <
+          result.epochs[static_cast<std::size_t>(result.best_epoch - 1)].validation_loss;
+  if (better) {
+    result.best_epoch = number;
+    result.head = candidate.head;
+  }
+  result.epochs.push_back(epoch);
+  candidate.done = number == options.max_epochs ||
+                   (options.patience > 0 && number - result.best_epoch >= options.patience);
 }
 
 }  // namespace
@@ -218,46 +199,66 @@ TrainedHead train_head(const FeatureSet& features, std::span<const std::size_t> 
                        std::span<const std::size_t> validation_clips,
                        const HeadTrainingOptions& options,
                        const std::function<void(const HeadEpoch&)>& on_epoch) {
-  check_options(options);
-  DenseHead head;
-  head.labels = features.labels;
-  head.decision = options.decision;
-  head.input_form = features.input_form;
-  TrainingRows rows = gather(features, train_clips);
-  standardise(head, rows);
-  HeadTraining training({static_cast<std::size_t>(features.num_features),
-                         static_cast<std::size_t>(options.num_hidden), features.labels.size()},
-                        options);
-  TrainedHead result;
-  for (int number = 1; number <= options.max_epochs; ++number) {
-    HeadEpoch epoch{.epoch = number, .train_loss = training.run_epoch(rows, number)};
-    training.copy_into(head);
-    if (!std::isfinite(epoch.train_loss) ||
-        !std::all_of(head.logits_biases.begin(), head.logits_biases.end(),
-                     [](float bias) { return std::isfinite(bias); })) {
-      throw Error(ErrorClass::kInvalid,
-                  fmt::format("training diverged in epoch {}: the loss is not finite; lower the "
-                              "learning rate ({})",
-                              number, options.learning_rate));
-    }
-    validate(epoch, head, features, validation_clips);
-    const bool better =
-        validation_clips.empty() || result.epochs.empty() ||
-        epoch.validation_loss <
-            result.epochs[static_cast<std::size_t>(result.best_epoch - 1)].validation_loss;
-    if (better) {
-      result.best_epoch = number;
-      result.head = head;
-    }
-    result.epochs.push_back(epoch);
+  const auto on_epoch_of_setting = [&on_epoch](std::size_t, const HeadEpoch& epoch) {
     if (on_epoch) {
       on_epoch(epoch);
     }
-    if (options.patience > 0 && number - result.best_epoch >= options.patience) {
-      break;
+  };
+  return std::move(
+      train_heads(features, train_clips, validation_clips, {&options, 1}, on_epoch_of_setting)
+          .front());
+}
+
+std::vector<TrainedHead> train_heads(
+    const FeatureSet& features, std::span<const std::size_t> train_clips,
+    std::span<const std::size_t> validation_clips, std::span<const HeadTrainingOptions> settings,
+    const std::function<void(std::size_t setting, const HeadEpoch&)>& on_epoch) {
+  for (const HeadTrainingOptions& options : settings) {
+    check_options(options);
+  }
+  TrainingRows rows = gather_rows(features, train_clips);
+  TrainingRows validation = gather_rows(features, validation_clips);
+  if (rows.size() == 0) {
+    throw Error(ErrorClass::kUsage, "training: there is no training clip");
+  }
+  DenseHead head;
+  head.labels = features.labels;
+  head.input_form = features.input_form;
+  measure_standardisation(head, rows);
+  standardise(rows, head);
+  standardise(validation, head);
+
+  std::vector<Candidate> candidates;
+  candidates.reserve(settings.size());
+  for (const HeadTrainingOptions& options : settings) {
+    head.decision = options.decision;
+    const HeadShape shape{rows.num_features, static_cast<std::size_t>(options.num_hidden),
+                          features.labels.size()};
+    candidates.push_back({.training = {shape, options}, .head = head, .result = {}});
+  }
+  // Epoch by epoch, all settings on the same shuffled rows. Within an epoch one setting at a time:
+  // its parameters, gradient and moments (4 x 56 kB at 100 hidden units) then stay in the second
+  // cache, which those of 20 settings in step would not.
+  ShuffledRows shuffled(rows);
+  std::size_t num_training = candidates.size();
+  for (int number = 1; num_training > 0; ++number) {
+    for (std::size_t s = 0; s < candidates.size(); ++s) {
+      if (candidates[s].done) {
+        continue;
+      }
+      run_epoch(candidates[s], settings[s], number, shuffled, rows.size(), validation);
+      num_training -= candidates[s].done ? 1 : 0;
+      if (on_epoch) {
+        on_epoch(s, candidates[s].result.epochs.back());
+      }
     }
   }
-  return result;
+  std::vector<TrainedHead> results;
+  results.reserve(candidates.size());
+  for (Candidate& candidate : candidates) {
+    results.push_back(std::move(candidate.result));
+  }
+  return results;
 }
 
 }  // namespace vggroove

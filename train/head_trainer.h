@@ -48,4 +48,12 @@ TrainedHead train_head(const FeatureSet& features, std::span<const std::size_t> 
                        const HeadTrainingOptions& options,
                        const std::function<void(const HeadEpoch&)>& on_epoch = {});
 
+// The same for several settings on the same clips. What they share is made once: the rows and their
+// standardisation, and for those of one seed the order of each epoch. Each result has the bits of
+// train_head() with that setting. on_epoch's first argument is an index into `settings`.
+std::vector<TrainedHead> train_heads(
+    const FeatureSet& features, std::span<const std::size_t> train_clips,
+    std::span<const std::size_t> validation_clips, std::span<const HeadTrainingOptions> settings,
+    const std::function<void(std::size_t setting, const HeadEpoch&)>& on_epoch = {});
+
 }  // namespace vggroove

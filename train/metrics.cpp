@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 #include "base/error.h"
 
@@ -100,34 +101,47 @@ std::pair<double, double> wilson_interval(std::int64_t hits, std::int64_t n) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
+Metrics metrics_of_confusion(std::vector<std::int64_t> confusion, int num_classes) {
+  const auto k = static_cast<std::size_t>(num_classes);
+  Metrics metrics;
+  metrics.confusion = std::move(confusion);
+  std::int64_t hits = 0;
+  for (std::size_t cell = 0; cell < k * k; ++cell) {
+    metrics.num_clips += metrics.confusion[cell];
+    hits += cell % (k + 1) == 0 ? metrics.confusion[cell] : 0;
+  }
+  metrics.accuracy = static_cast<double>(hits) / static_cast<double>(metrics.num_clips);
+  std::tie(metrics.accuracy_low, metrics.accuracy_high) = wilson_interval(hits, metrics.num_clips);
+  score_classes(metrics, k);
+  return metrics;
+}
+
+double item_log_loss(double probability) {
+  constexpr double kClip = std::numeric_limits<double>::epsilon();
+  return -std::log(std::clamp(probability, kClip, 1 - kClip));
+}
+
 Metrics compute_metrics(std::span<const int> truth, std::span<const double> probabilities,
                         int num_classes, int top_k) {
   check(truth, probabilities, num_classes, top_k);
   const auto k = static_cast<std::size_t>(num_classes);
-  // scikit-learn 1.9 clips to [eps, 1 - eps] of the probabilities' type and does not renormalise.
-  constexpr double kClip = std::numeric_limits<double>::epsilon();
-
-  Metrics metrics;
-  metrics.num_clips = static_cast<std::int64_t>(truth.size());
-  metrics.top_k = top_k;
-  metrics.confusion.assign(k * k, 0);
-  std::int64_t hits = 0, top_k_hits = 0;
+  std::vector<std::int64_t> confusion(k * k);
+  std::int64_t top_k_hits = 0;
+  double loss = 0;
   for (std::size_t clip = 0; clip < truth.size(); ++clip) {
     const std::span<const double> row = probabilities.subspan(clip * k, k);
     const auto prediction =
         static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
     const auto true_class = static_cast<std::size_t>(truth[clip]);
-    ++metrics.confusion[true_class * k + prediction];
-    hits += prediction == true_class ? 1 : 0;
+    ++confusion[true_class * k + prediction];
     top_k_hits += rank_of(row, truth[clip]) < top_k ? 1 : 0;
-    metrics.log_loss -= std::log(std::clamp(row[true_class], kClip, 1 - kClip));
+    loss += item_log_loss(row[true_class]);
   }
+  Metrics metrics = metrics_of_confusion(std::move(confusion), num_classes);
   const auto n = static_cast<double>(metrics.num_clips);
-  metrics.accuracy = static_cast<double>(hits) / n;
-  std::tie(metrics.accuracy_low, metrics.accuracy_high) = wilson_interval(hits, metrics.num_clips);
+  metrics.log_loss = loss / n;
+  metrics.top_k = top_k;
   metrics.top_k_accuracy = static_cast<double>(top_k_hits) / n;
-  metrics.log_loss /= n;
-  score_classes(metrics, k);
   return metrics;
 }
 

@@ -41,6 +41,14 @@ struct Metrics {
 Metrics compute_metrics(std::span<const int> truth, std::span<const double> probabilities,
                         int num_classes, int top_k = 3);
 
+// The scores that follow from the confusion matrix [K, K] alone: all but the log loss and the top
+// k, which stay 0. Its sum must be positive.
+Metrics metrics_of_confusion(std::vector<std::int64_t> confusion, int num_classes);
+
+// What one item adds to the log loss, before the division by their number: -ln of the probability
+// of its class, clipped as scikit-learn 1.9 does ([eps, 1 - eps] of double, not renormalised).
+double item_log_loss(double probability);
+
 // {"num_clips", "accuracy", "accuracy_interval_95": [low, high], "macro": {...}, "weighted": {...},
 // "log_loss", "top_k", "top_k_accuracy",
 //  "per_class": {label: {...}}, "confusion": [[...]], "labels": [...]}

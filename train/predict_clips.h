@@ -13,4 +13,9 @@ namespace vggroove {
 std::vector<double> predict_clips(const DenseHead& head, const FeatureSet& features,
                                   std::span<const std::size_t> clips);
 
+// The same from logits [n, K] of the clips' rows, which lie one clip after the other between
+// clip_starts [clips + 1]; by head.decision.
+std::vector<double> clips_of_logits(const DenseHead& head, std::vector<float> logits,
+                                    std::span<const std::size_t> clip_starts);
+
 }  // namespace vggroove

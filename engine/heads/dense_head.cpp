@@ -49,10 +49,10 @@ weights::Tensor tensor_of(std::string name, weights::Shape shape, const std::vec
 
 // One vote per example. The mean probability counts as one more voter: it decides between equal
 // counts, cannot overturn a lead, and keeps every class above zero.
-void vote(const std::vector<float>& probabilities, std::size_t n, std::vector<double>& clip) {
+void vote(const float* probabilities, std::size_t n, std::vector<double>& clip) {
   const std::size_t k = clip.size();
   for (std::size_t row = 0; row < n; ++row) {
-    const float* p = probabilities.data() + row * k;
+    const float* p = probabilities + row * k;
     clip[static_cast<std::size_t>(std::max_element(p, p + k) - p)] += 1;
   }
   for (double& share : clip) {
@@ -101,11 +101,15 @@ void DenseHead::probabilities(const float* inputs, std::size_t n, float* out) co
 }
 
 std::vector<float> DenseHead::clip_probabilities(const float* inputs, std::size_t n) const {
-  const std::size_t k = labels.size();
-  std::vector<float> examples(n * k);
+  std::vector<float> examples(n * labels.size());
   logits(inputs, n, examples.data());
+  return clip_of_logits(examples.data(), n);
+}
+
+std::vector<float> DenseHead::clip_of_logits(float* examples, std::size_t n) const {
+  const std::size_t k = labels.size();
   if (decision != ClipDecision::kMeanLogit) {
-    softmax(examples.data(), n, k);
+    softmax(examples, n, k);
   }
   std::vector<double> clip(k);
   for (std::size_t i = 0; i < n * k; ++i) {

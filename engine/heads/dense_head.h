@@ -39,6 +39,8 @@ struct DenseHead {
   // inputs [n, D], n >= 1, of one clip -> the clip's probabilities [K] by `decision`; for a vote
   // the share of the votes, the mean probability being one more voter that decides between equals
   std::vector<float> clip_probabilities(const float* inputs, std::size_t n) const;
+  // The same from the logits [n, K] of the clip's examples, which it overwrites.
+  std::vector<float> clip_of_logits(float* logits, std::size_t n) const;
 
   // Throws Error: kUnsupported (the model has no head, or one of a kind that this version does not
   // know), kCorrupt (values that are not finite).

@@ -76,6 +76,7 @@ double softmax_cross_entropy(Real* grad_logits, const Real* logits, const int* l
   const double everywhere = smoothing / static_cast<double>(k);
   const double mean_of_rows = 1 / static_cast<double>(n);
   double loss = 0;
+  std::vector<double> exponentials(k);
   for (std::size_t row = 0; row < n; ++row) {
     const Real* z = logits + row * k;
     Real* grad = grad_logits + row * k;
@@ -83,14 +84,14 @@ double softmax_cross_entropy(Real* grad_logits, const Real* logits, const int* l
     const double largest = *std::max_element(z, z + k);
     double sum = 0;
     for (std::size_t i = 0; i < k; ++i) {
-      sum += std::exp(z[i] - largest);
+      exponentials[i] = std::exp(z[i] - largest);
+      sum += exponentials[i];
     }
     const double log_sum = largest + std::log(sum);
     for (std::size_t i = 0; i < k; ++i) {
       const double target = everywhere + (i == label ? 1 - smoothing : 0);
-      const double log_probability = z[i] - log_sum;
-      loss -= target * log_probability;
-      grad[i] = static_cast<Real>((std::exp(log_probability) - target) * mean_of_rows);
+      loss -= target * (z[i] - log_sum);
+      grad[i] = static_cast<Real>((exponentials[i] / sum - target) * mean_of_rows);
     }
   }
   return loss * mean_of_rows;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/backends/cpu/highway_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/heads/dense_product.cpp"
 #include <hwy/foreach_target.h>  // compiles the rest of this file once per instruction set
@@ -12,68 +14,100 @@ HWY_BEFORE_NAMESPACE();
 namespace vggroove::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A tile of 4 rows x 2 vectors keeps 8 sums in registers: enough to hide the latency of two
-// multiply-add units (4 cycles x 2) on every set of instructions with 16 registers.
-constexpr std::size_t kTileRows = 4;
+// Tiles of 4 rows x 2 vectors, or 8 rows x 1 where one vector holds the columns that are left, keep
+// 8 sums in registers: enough to hide the latency of two multiply-add units (4 cycles x 2) on every
+// set of instructions with 16 registers. Every sum runs over `inner` from its beginning, whatever
+// the tile: an element's bits depend on its row and its column alone.
+constexpr std::size_t kSums = 8;
 
-// tile [4, 2 N] = a[rows[0..3]] [4, inner] * panel [inner, 2 N]
-template <class Real>
-void product_tile(Real* tile, const Real* const* rows, std::size_t inner_stride, const Real* panel,
-                  std::size_t inner) {
-  const hn::ScalableTag<Real> d;
+// c [rows, vectors] = a [rows, inner] b [inner, vectors], rows = kSums / kVectors.
+// kVectors x lanes columns are read from b, and written to c.
+template <std::size_t kVectors, class Real>
+HWY_INLINE void product_tile(Real* HWY_RESTRICT c, std::size_t c_stride, const Real* const* rows,
+                             std::size_t inner_stride, const Real* HWY_RESTRICT b,
+                             std::size_t b_stride, std::size_t inner) {
+  const hn::CappedTag<Real, 64 / sizeof(Real)> d;
+  using Vector = hn::Vec<decltype(d)>;
   const std::size_t lanes = hn::Lanes(d);
-  auto sum00 = hn::Zero(d), sum01 = hn::Zero(d), sum10 = hn::Zero(d), sum11 = hn::Zero(d);
-  auto sum20 = hn::Zero(d), sum21 = hn::Zero(d), sum30 = hn::Zero(d), sum31 = hn::Zero(d);
-  for (std::size_t i = 0; i < inner; ++i) {
-    const auto b0 = hn::LoadU(d, panel + i * 2 * lanes);
-    const auto b1 = hn::LoadU(d, panel + i * 2 * lanes + lanes);
-    const auto a0 = hn::Set(d, rows[0][i * inner_stride]);
-    sum00 = hn::MulAdd(a0, b0, sum00);
-    sum01 = hn::MulAdd(a0, b1, sum01);
-    const auto a1 = hn::Set(d, rows[1][i * inner_stride]);
-    sum10 = hn::MulAdd(a1, b0, sum10);
-    sum11 = hn::MulAdd(a1, b1, sum11);
-    const auto a2 = hn::Set(d, rows[2][i * inner_stride]);
-    sum20 = hn::MulAdd(a2, b0, sum20);
-    sum21 = hn::MulAdd(a2, b1, sum21);
-    const auto a3 = hn::Set(d, rows[3][i * inner_stride]);
-    sum30 = hn::MulAdd(a3, b0, sum30);
-    sum31 = hn::MulAdd(a3, b1, sum31);
+  constexpr std::size_t kRows = kSums / kVectors;
+  Vector sums[kSums];
+  HWY_UNROLL(8)
+  for (Vector& sum : sums) {
+    sum = hn::Zero(d);
   }
-  hn::StoreU(sum00, d, tile);
-  hn::StoreU(sum01, d, tile + lanes);
-  hn::StoreU(sum10, d, tile + 2 * lanes);
-  hn::StoreU(sum11, d, tile + 3 * lanes);
-  hn::StoreU(sum20, d, tile + 4 * lanes);
-  hn::StoreU(sum21, d, tile + 5 * lanes);
-  hn::StoreU(sum30, d, tile + 6 * lanes);
-  hn::StoreU(sum31, d, tile + 7 * lanes);
+  for (std::size_t i = 0; i < inner; ++i) {
+    Vector columns[kVectors];
+    HWY_UNROLL(2)
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      columns[v] = hn::LoadU(d, b + i * b_stride + v * lanes);
+    }
+    HWY_UNROLL(8)
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const Vector x = hn::Set(d, rows[r][i * inner_stride]);
+      HWY_UNROLL(2)
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        sums[r * kVectors + v] = hn::MulAdd(x, columns[v], sums[r * kVectors + v]);
+      }
+    }
+  }
+  HWY_UNROLL(8)
+  for (std::size_t r = 0; r < kRows; ++r) {
+    HWY_UNROLL(2)
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      hn::StoreU(sums[r * kVectors + v], d, c + r * c_stride + v * lanes);
+    }
+  }
+}
+
+// The columns from `column` on, at most kVectors x lanes of them; returns how many those were.
+template <std::size_t kVectors, class Real>
+std::size_t product_columns(Real* c, StridedMatrix<Real> a, const Real* b, std::size_t rows,
+                            std::size_t inner, std::size_t columns, std::size_t column) {
+  const std::size_t width = kVectors * hn::Lanes(hn::CappedTag<Real, 64 / sizeof(Real)>());
+  const std::size_t used = std::min(width, columns - column);
+  constexpr std::size_t kRows = kSums / kVectors;
+  constexpr std::size_t kMaxWidth = kVectors * 64 / sizeof(Real);
+  // Whole vectors are read where they are. Where columns end before the vectors do, they are copied
+  // beside zeros, and only the `used` ones of the tile are copied out: nothing outside the matrices
+  // is touched.
+  static thread_local std::vector<Real> panel;
+  const Real* from = b + column;
+  std::size_t from_stride = columns;
+  if (used < width) {
+    panel.assign(inner * width, Real{0});
+    for (std::size_t i = 0; i < inner; ++i) {
+      std::copy_n(b + i * columns + column, used, panel.data() + i * width);
+    }
+    from = panel.data();
+    from_stride = width;
+  }
+  for (std::size_t row = 0; row < rows; row += kRows) {
+    const std::size_t used_rows = std::min(kRows, rows - row);
+    const Real* starts[kRows];
+    for (std::size_t r = 0; r < kRows; ++r) {  // rows beyond the edge repeat the last one
+      starts[r] = a.data + (row + std::min(r, used_rows - 1)) * a.row_stride;
+    }
+    Real* const to = c + row * columns + column;
+    if (used == width && used_rows == kRows) {
+      product_tile<kVectors>(to, columns, starts, a.inner_stride, from, from_stride, inner);
+      continue;
+    }
+    Real tile[kRows * kMaxWidth];
+    product_tile<kVectors>(tile, width, starts, a.inner_stride, from, from_stride, inner);
+    for (std::size_t r = 0; r < used_rows; ++r) {
+      std::copy_n(tile + r * width, used, to + r * columns);
+    }
+  }
+  return used;
 }
 
 template <class Real>
 void product(Real* c, StridedMatrix<Real> a, const Real* b, std::size_t rows, std::size_t inner,
              std::size_t columns) {
-  const std::size_t width = 2 * hn::Lanes(hn::ScalableTag<Real>());
-  std::vector<Real> panel(inner * width), tile(kTileRows * width);
-  for (std::size_t column = 0; column < columns; column += width) {
-    const std::size_t used = std::min(width, columns - column);
-    // Columns beyond the edge are zeros, and only `used` of the tile are copied out: the vectors
-    // never touch memory outside the matrices.
-    for (std::size_t i = 0; i < inner; ++i) {
-      std::copy_n(b + i * columns + column, used, panel.data() + i * width);
-      std::fill(panel.data() + i * width + used, panel.data() + (i + 1) * width, Real{0});
-    }
-    for (std::size_t row = 0; row < rows; row += kTileRows) {
-      const std::size_t used_rows = std::min(kTileRows, rows - row);
-      const Real* starts[kTileRows];
-      for (std::size_t r = 0; r < kTileRows; ++r) {  // rows beyond the edge repeat the last one
-        starts[r] = a.data + (row + std::min(r, used_rows - 1)) * a.row_stride;
-      }
-      product_tile(tile.data(), starts, a.inner_stride, panel.data(), inner);
-      for (std::size_t r = 0; r < used_rows; ++r) {
-        std::copy_n(tile.data() + r * width, used, c + (row + r) * columns + column);
-      }
-    }
+  const std::size_t lanes = hn::Lanes(hn::CappedTag<Real, 64 / sizeof(Real)>());
+  for (std::size_t column = 0; column < columns;) {
+    column += columns - column > lanes ? product_columns<2>(c, a, b, rows, inner, columns, column)
+                                       : product_columns<1>(c, a, b, rows, inner, columns, column);
   }
 }
 

@@ -13,8 +13,9 @@ struct StridedMatrix {
 };
 
 // c [rows, columns] = a [rows, inner] b [inner, columns], b and c row-major and dense.
-// Sizes are those of heads (128 x 512 at most per call of 64..5000 rows): b is packed per call and
-// nothing is blocked for caches beyond that. Single-threaded; callers run folds in parallel.
+// Sizes are those of heads (128 x 512 at most per call of 32..5000 rows): nothing is blocked for
+// caches beyond a panel of two vectors. Single-threaded; callers run folds in parallel. An
+// element's bits depend on its row of a and its column of b alone, not on what lies beside them.
 void dense_product(float* c, StridedMatrix<float> a, const float* b, std::size_t rows,
                    std::size_t inner, std::size_t columns);
 void dense_product(double* c, StridedMatrix<double> a, const double* b, std::size_t rows,

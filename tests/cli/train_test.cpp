@@ -145,7 +145,7 @@ TEST_F(TrainVerbs, crossval_prints_folds_and_pooled_scores) {
       run("crossval", {"--folds", "4", "--members", "1", "--picture", path("c.png")});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.out.find("by groups"), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("mean    100.0 +- 0.0 %"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("100.0 +- 0.0 %"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("accuracy        100.0 % (120 of 120 clips"), std::string::npos);
   EXPECT_EQ(read_file(path("c.png")).substr(1, 3), "PNG");
   EXPECT_EQ(result.err, "");
@@ -161,8 +161,8 @@ TEST_F(TrainVerbs, crossval_compares_folds_by_clips_with_folds_by_groups) {
   ASSERT_EQ(json.at("runs").size(), 2U);
   EXPECT_EQ(json.at("runs").at(0).at("folds_by"), "clips");
   EXPECT_EQ(json.at("runs").at(1).at("folds_by"), "groups");
-  EXPECT_EQ(json.at("runs").at(1).at("folds").size(), 4U);
-  EXPECT_EQ(json.at("runs").at(1).at("pooled").at("num_clips"), 120);
+  EXPECT_EQ(json.at("runs").at(1).at("reports").at(0).at("folds").size(), 4U);
+  EXPECT_EQ(json.at("runs").at(1).at("reports").at(0).at("predictions").size(), 120U);
   EXPECT_TRUE(fs::exists(path("c.png")));
 }
 
@@ -171,6 +171,63 @@ TEST_F(TrainVerbs, crossval_warns_of_groups_on_both_sides) {
       run("crossval", {"--folds", "3", "--members", "1", "--folds-by", "clips"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("will be too good"), std::string::npos) << result.err;
+}
+
+TEST_F(TrainVerbs, crossval_judges_every_setting_of_a_grid_or_lets_inner_folds_choose) {
+  const std::vector<std::string> grid = {"crossval",  table_,    "--hidden", "0,4",       "--lr",
+                                         "1e-9,0.05", "--folds", "3",        "--members", "1",
+                                         "--epochs",  "20",      "--json"};
+  std::vector<std::string> arguments = grid;
+  arguments.push_back(path("all.json"));
+  const ProgramResult all = run_vggroove(arguments);
+  ASSERT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_NE(all.err.find("--select"), std::string::npos) << all.err;
+  EXPECT_NE(all.out.find("hidden 4, learning_rate 0.05"), std::string::npos) << all.out;
+  const auto reports =
+      nlohmann::json::parse(read_file(path("all.json"))).at("runs").at(0).at("reports");
+  ASSERT_EQ(reports.size(), 4U);
+  EXPECT_EQ(reports.at(1).at("settings").at(0).at("hidden"), 0);
+  EXPECT_EQ(reports.at(1).at("per_clip").at("accuracy").at("value"), 1.0);
+
+  arguments = grid;
+  arguments.insert(arguments.end(), {path("one.json"), "--select", "2", "--repeats", "2"});
+  const ProgramResult selected = run_vggroove(arguments);
+  ASSERT_EQ(selected.exit_code, 0) << selected.err;
+  EXPECT_EQ(selected.err, "");
+  EXPECT_NE(selected.out.find("Chosen by 2 inner folds"), std::string::npos) << selected.out;
+  const auto json = nlohmann::json::parse(read_file(path("one.json")));
+  EXPECT_EQ(json.at("repetitions"), 2);
+  ASSERT_EQ(json.at("runs").at(0).at("reports").size(), 1U);
+  const nlohmann::json& report = json.at("runs").at(0).at("reports").at(0);
+  EXPECT_EQ(report.at("folds").size(), 6U);
+  EXPECT_EQ(report.at("predictions").size(), 240U);
+  for (const nlohmann::json& fold : report.at("folds")) {
+    EXPECT_EQ(fold.at("setting").get<int>() % 2, 1);  // never the hopeless learning rate
+  }
+  EXPECT_EQ(run("crossval", {"--select", "2"}).exit_code, 2);  // one setting
+}
+
+TEST_F(TrainVerbs, crossval_follows_lists) {
+  std::string lines[3];
+  for (int clip = 0; clip < 120; ++clip) {
+    lines[clip < 60 ? 0 : clip < 90 ? 1 : 2] += "clip " + std::to_string(clip) + "\n";
+  }
+  for (int part = 0; part < 3; ++part) {
+    std::ofstream(path("list") + std::to_string(part)) << lines[part];
+  }
+  const ProgramResult result =
+      run("crossval", {"--members", "1", "--train-list", path("list0"), "--valid-list",
+                       path("list1"), "--test-list", path("list2"), "--json", path("s.json")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  // Groups of four: clips 88..91 are learned and tested.
+  EXPECT_NE(result.err.find("on both sides (4 clips)"), std::string::npos) << result.err;
+  const auto json = nlohmann::json::parse(read_file(path("s.json")));
+  const nlohmann::json& fold = json.at("runs").at(0).at("reports").at(0).at("folds").at(0);
+  EXPECT_EQ(fold.at("clips"), 30);
+  EXPECT_EQ(fold.at("members").at(0).at("train_clips"), 60);
+  EXPECT_EQ(fold.at("members").at(0).at("validation_clips"), 30);
+  EXPECT_TRUE(
+      json.at("runs").at(0).at("reports").at(0).at("per_clip").at("accuracy").at("std").is_null());
 }
 
 TEST_F(TrainVerbs, crossval_by_groups_needs_groups) {

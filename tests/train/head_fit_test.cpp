@@ -68,7 +68,7 @@ TEST(FitHead, holds_validation_clips_out_of_training) {
   for (const FittedHead::Member& member : fitted.members) {
     EXPECT_EQ(member.num_train_clips + member.num_validation_clips, 60U);
     EXPECT_NEAR(static_cast<double>(member.num_validation_clips), 9, 2);
-    EXPECT_EQ(member.best.epoch, member.best_epoch);
+    EXPECT_EQ(member.best().epoch, member.best_epoch);
   }
 }
 

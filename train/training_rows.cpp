@@ -1,0 +1,87 @@
+#include "train/training_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "train/random.h"
+
+namespace vggroove {
+
+TrainingRows gather_rows(const FeatureSet& features, std::span<const std::size_t> clips) {
+  TrainingRows rows;
+  rows.num_features = static_cast<std::size_t>(features.num_features);
+  rows.clip_starts.push_back(0);
+  for (const std::size_t clip : clips) {
+    const std::span<const float> of_clip = features.rows_of(clip);
+    if (!std::all_of(of_clip.begin(), of_clip.end(), [](float x) { return std::isfinite(x); })) {
+      throw Error(ErrorClass::kInvalid,
+                  fmt::format("{}: a feature is not finite; leave this clip out of the training",
+                              features.clips[clip].id));
+    }
+    rows.inputs.insert(rows.inputs.end(), of_clip.begin(), of_clip.end());
+    rows.labels.insert(rows.labels.end(), features.clips[clip].num_rows,
+                       features.clips[clip].label);
+    rows.clip_starts.push_back(rows.labels.size());
+    rows.clip_labels.push_back(features.clips[clip].label);
+  }
+  return rows;
+}
+
+void measure_standardisation(DenseHead& head, const TrainingRows& rows) {
+  const std::size_t n = rows.size(), d = rows.num_features;
+  std::vector<double> mean(d), variance(d);
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = 0; i < d; ++i) {
+      mean[i] += rows.inputs[row * d + i] / static_cast<double>(n);
+    }
+  }
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t i = 0; i < d; ++i) {
+      const double deviation = rows.inputs[row * d + i] - mean[i];
+      variance[i] += deviation * deviation / static_cast<double>(n);
+    }
+  }
+  head.mean.assign(mean.begin(), mean.end());
+  head.scale.resize(d);
+  for (std::size_t i = 0; i < d; ++i) {
+    const double deviation = std::sqrt(variance[i]);
+    const bool constant = deviation <= std::numeric_limits<float>::epsilon() * std::abs(mean[i]);
+    head.scale[i] = constant ? 1.0F : static_cast<float>(1 / deviation);
+  }
+}
+
+void standardise(TrainingRows& rows, const DenseHead& head) {
+  const std::size_t d = rows.num_features;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t i = 0; i < d; ++i) {
+      float& x = rows.inputs[row * d + i];
+      x = (x - head.mean[i]) * head.scale[i];
+    }
+  }
+}
+
+ShuffledRows::View ShuffledRows::of_epoch(std::uint64_t seed, int epoch) {
+  if (epoch != epoch_ || seed != seed_) {
+    const std::size_t n = rows_.size(), d = rows_.num_features;
+    std::vector<std::size_t> order(n);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    // Even streams are the orders of epochs (from 1), odd ones their dropout, 0 the first weights.
+    Random(seed, 2 * static_cast<std::uint64_t>(epoch)).shuffle(std::span(order));
+    inputs_.resize(n * d);
+    labels_.resize(n);
+    for (std::size_t row = 0; row < n; ++row) {
+      std::copy_n(rows_.inputs.data() + order[row] * d, d, inputs_.data() + row * d);
+      labels_[row] = rows_.labels[order[row]];
+    }
+    seed_ = seed;
+    epoch_ = epoch;
+  }
+  return {inputs_.data(), labels_.data()};
+}
+
+}  // namespace vggroove
