@@ -7,14 +7,21 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
 
 namespace vggroove {
+namespace {
+constexpr std::string_view kTemporaryMark = ".tmp.";
+constexpr std::string_view kTemplate = "XXXXXX";  // of mkstemp
+}  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  std::string name = path_.string() + ".tmp.XXXXXX";
+  std::string name = path_.string().append(kTemporaryMark).append(kTemplate);
   descriptor_ = mkstemp(name.data());
   temporary_path_ = name;
   if (descriptor_ < 0) {
@@ -67,6 +74,20 @@ void AtomicFile::commit() {
     unlink(temporary_path_.c_str());
     errno = reason;
     fail("replace");
+  }
+}
+
+void remove_abandoned_temporaries(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  const std::string begin = path.filename().string().append(kTemporaryMark);
+  std::error_code unreadable_has_none;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, unreadable_has_none)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(begin) && name.size() == begin.size() + kTemplate.size()) {
+      std::error_code left_where_it_is;
+      fs::remove(entry.path(), left_where_it_is);
+    }
   }
 }
 

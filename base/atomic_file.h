@@ -33,6 +33,10 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+// Removes the temporaries that killed processes left when they were writing `path`. Not while
+// another process writes it.
+void remove_abandoned_temporaries(const std::filesystem::path& path);
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace vggroove

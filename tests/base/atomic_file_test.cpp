@@ -43,5 +43,18 @@ TEST(AtomicFile, names_the_file_that_it_cannot_create) {
                         [&] { AtomicFile file(folder / "missing/a"); });
 }
 
+TEST(AtomicFile, temporaries_of_killed_processes_are_removed_and_nothing_else) {
+  const testing::TemporaryFolder folder;
+  for (const char* name : {"a.tmp.x1Y2z3", "a", "a.tmp.notes", "b.tmp.x1Y2z3"}) {
+    write_file_atomically(folder / name, "text");
+  }
+  remove_abandoned_temporaries(folder / "a");
+  EXPECT_FALSE(std::filesystem::exists(folder / "a.tmp.x1Y2z3"));
+  for (const char* name : {"a", "a.tmp.notes", "b.tmp.x1Y2z3"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
+  }
+  remove_abandoned_temporaries(folder / "no such folder" / "a");
+}
+
 }  // namespace
 }  // namespace vggroove
