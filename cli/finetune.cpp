@@ -140,6 +140,12 @@ int finetune_verb(const FinetuneVerb& verb) {
   if (!verb.log.empty()) {
     require_writable(verb.log);
   }
+  const fs::path checkpoint = verb.out + ".checkpoint";
+  if (verb.resume) {
+    for (const fs::path& file : {fs::path(verb.out), checkpoint, fs::path(verb.log)}) {
+      remove_abandoned_temporaries(file);
+    }
+  }
   const InterruptGuard interrupts;
   OpenedData opened = open_data(verb.data);
   const weights::ModelFile base = open_model(verb.model);
@@ -176,6 +182,7 @@ int finetune_verb(const FinetuneVerb& verb) {
                           {"train_clips", split.train.size()},
                           {"validation_clips", split.validation.size()},
                           {"settings", settings_to_json(verb.training)},
+                          {"precision", precision_name(backend.precision())},
                           {"epochs", epochs_to_json(epochs)},
                           {"vggroove", VGGROOVE_VERSION}};
   };
@@ -196,7 +203,6 @@ int finetune_verb(const FinetuneVerb& verb) {
       write_log(verb.log, epochs);
     }
   };
-  const fs::path checkpoint = verb.out + ".checkpoint";
   epochs = finetune(backend, net, logmels, split.train, split.validation, verb.training,
                     {.checkpoint = checkpoint, .resume = verb.resume}, callbacks);
   fs::remove(checkpoint);

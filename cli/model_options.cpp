@@ -115,11 +115,9 @@ std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options) {
   std::unique_ptr<TrainingBackend> backend;
   if (choice.device != Device::kCpu) {
     backend = open_plugin(choice.device).new_training(precision, default_cache_folder());
-  } else if (precision == Precision::kFp32) {
-    backend = std::make_unique<cpu::CpuTraining>(static_cast<unsigned>(options.num_jobs));
   } else {
-    throw Error(ErrorClass::kUnsupported,
-                fmt::format("cpu trains in fp32 only, not in {}", options.precision));
+    backend =
+        std::make_unique<cpu::CpuTraining>(static_cast<unsigned>(options.num_jobs), precision);
   }
   if (isatty(STDERR_FILENO) != 0 || !choice.why_not_cuda.empty()) {
     fmt::print(stderr, "vggroove: training on {}, {}{}\n", backend->description(),

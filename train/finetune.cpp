@@ -48,6 +48,7 @@ class FinetuneRun {
         validation_clips_(validation_clips),
         options_(options),
         callbacks_(callbacks),
+        precision_(backend.precision()),
         shape_(example_shape(net.net())),
         first_layer_(find_layer(net.net(), options.first_layer)),
         optimiser_(with_what_fits(
@@ -215,6 +216,7 @@ class FinetuneRun {
   std::string fingerprint() {
     Fingerprint print;
     print.add(settings_to_json(options_).dump());
+    print.add(precision_name(precision_));
     print.add(logmels_.rows);
     for (const FeatureSet::Clip& clip : logmels_.clips) {
       print.add(fmt::format("{} {}", clip.label, clip.num_rows));
@@ -239,6 +241,7 @@ class FinetuneRun {
   const std::span<const std::size_t> train_clips_, validation_clips_;
   const FinetuneOptions options_;
   const FinetuneCallbacks& callbacks_;
+  const Precision precision_;
   const ExampleShape shape_;
   const std::size_t first_layer_;
   FinetuneOptimiser optimiser_;

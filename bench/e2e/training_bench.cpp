@@ -1,5 +1,6 @@
 // Steps of fine-tuning all of VGGish: forward, backward, AdamW.
-//   training_bench [--model FILE] [--batch 32] [--threads N] [--seconds 5] [--layers] [--json]
+//   training_bench [--model FILE] [--batch 32] [--threads N] [--seconds 5]
+//                  [--precision fp32|bf16] [--layers] [--json]
 // Without a model: seeded weights. The classifier begins with zeros, so the first loss is ln 10; it
 // and the next two are printed, for bench/peers/train_race.py to compare with PyTorch's. With
 // --layers: the time of each operation of a step.
@@ -36,7 +37,12 @@ struct Settings {
   std::size_t batch = 32;
   unsigned threads = 0;
   double seconds = 5;
+  std::string precision = "fp32";
   bool layers = false, json = false;
+
+  Precision chosen_precision() const {
+    return precision == "bf16" ? Precision::kBf16 : Precision::kFp32;
+  }
 };
 
 double wall_s() {
@@ -84,7 +90,7 @@ double process_cpu_s() {
 // The operations of one layer, each repeated for a tenth of a second at least. By the CPU time of
 // all threads: what other programs of a shared machine do does not count.
 void print_layers(const Settings& settings) {
-  cpu::CpuTraining backend(settings.threads);
+  cpu::CpuTraining backend(settings.threads, settings.chosen_precision());
   const auto milliseconds = [](const std::function<void()>& run) {
     run();
     int repeats = 0;
@@ -159,7 +165,7 @@ int run(const Settings& settings) {
     print_layers(settings);
     return 0;
   }
-  cpu::CpuTraining backend(settings.threads);
+  cpu::CpuTraining backend(settings.threads, settings.chosen_precision());
   VggishTraining net(backend, vggish_training_net(0, kClasses), settings.batch);
   load(net, settings.model);
   FinetuneOptions options;
@@ -220,6 +226,8 @@ int main(int argc, char** argv) {
   app.add_option("--model", settings.model, "Model file; default: seeded weights");
   app.add_option("--batch", settings.batch, "Examples per step");
   app.add_option("--threads", settings.threads, "Threads; default: one per core");
+  app.add_option("--precision", settings.precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--seconds", settings.seconds, "How long to measure");
   app.add_flag("--layers", settings.layers, "Time each operation instead");
   app.add_flag("--json", settings.json, "One line of JSON");

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/device/device.h"
 #include "engine/heads/dense_layer.h"
 
 namespace vggroove {
@@ -101,7 +102,9 @@ template <class Real>
 class BasicTrainingBackend {
  public:
   virtual ~BasicTrainingBackend() = default;
-  virtual std::string description() const = 0;  // "cpu (AVX-512, 2 cores)"
+  virtual std::string description() const = 0;  // "cpu (AVX-512, fp32, 2 threads)"
+  // Of the products; parameters, gradients and moments are Real whatever it is.
+  virtual Precision precision() const { return Precision::kFp32; }
 
   // Zeroed. Throws OutOfDeviceMemory, or Error(kIo) of the host, where there is no such memory.
   virtual DeviceMemory allocate(std::size_t bytes) = 0;

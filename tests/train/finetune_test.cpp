@@ -4,17 +4,23 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "engine/backends/cpu/cpu_training.h"
+#include "engine/device/cpu_info.h"
+#include "engine/device/parallel_for.h"
 #include "tests/support/compare.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/train/toy_features.h"
 #include "train/random.h"
+#include "weights/he_init.h"
+#include "weights/model_file.h"
 
 namespace vggroove {
 namespace {
@@ -48,8 +54,10 @@ FeatureSet toy_logmels(int classes, int clips_per_class, float signal) {
 
 // A network with He's weights, on a CPU of `num_threads`.
 struct Trainee {
-  explicit Trainee(const FeatureSet& logmels, unsigned num_threads = 2, std::size_t max_batch = 32)
-      : backend(num_threads), net(backend, small_net(logmels.labels.size()), max_batch) {
+  explicit Trainee(const FeatureSet& logmels, unsigned num_threads = 2, std::size_t max_batch = 32,
+                   Precision precision = Precision::kFp32)
+      : backend(num_threads, precision),
+        net(backend, small_net(logmels.labels.size()), max_batch) {
     const auto layers = net.net().layers();
     Random random(3);
     for (std::size_t i = 0; i < net.parameters().size(); ++i) {
@@ -113,18 +121,61 @@ FinetuneOptions all_options() {
 
 TEST(Finetune, a_hundred_steps_on_eight_examples_drive_the_loss_under_a_hundredth) {
   FeatureSet logmels = toy_features(4, 2, 1, 1, kSide * kSide, 1);
-  for (const OptimiserKind kind : {OptimiserKind::kAdamW, OptimiserKind::kSgd}) {
+  const auto expect_learnt = [&](OptimiserKind kind, Precision precision) {
     FinetuneOptions options;
     options.optimiser = kind;
     options.learning_rate = kind == OptimiserKind::kAdamW ? 1e-3 : 1e-2;
     options.dropout = 0;
     options.max_epochs = 100;  // of one step each
-    Trainee trainee(logmels);
+    Trainee trainee(logmels, 2, 32, precision);
     const auto epochs = trainee.train(logmels, clips_from_to(0, 8), {}, options);
     ASSERT_EQ(epochs.size(), 100U);
     EXPECT_GT(epochs.front().train_loss, 0.5);
     EXPECT_TRUE(epochs.back().train_loss < 0.01) << epochs.back().train_loss;
+  };
+  expect_learnt(OptimiserKind::kAdamW, Precision::kFp32);
+  expect_learnt(OptimiserKind::kSgd, Precision::kFp32);
+  if (cpu_info().has_bf16_dot) {
+    expect_learnt(OptimiserKind::kAdamW, Precision::kBf16);
   }
+}
+
+// All of VGGish, from He's weights: it ends as soon as it has learnt.
+TEST(Finetune, the_whole_network_learns_eight_examples_within_a_hundred_steps) {
+  if (testing::kSanitized) {
+    GTEST_SKIP() << "the small network has taken the same way";
+  }
+  const FeatureSet logmels = toy_features(4, 2, 0, 1, 96 * 64, 1);
+  cpu::CpuTraining backend;
+  VggishTraining net(backend, vggish_training_net(0, 4), 8);
+  constexpr std::size_t kPiece = 1 << 18;
+  for (std::size_t i = 0; i < weights::vggish_tensors().size(); ++i) {
+    std::vector<float> values(net.parameters()[i].count);
+    parallel_for((values.size() + kPiece - 1) / kPiece, [&](std::size_t piece) {
+      const std::size_t first = piece * kPiece;
+      weights::he_init(1, i, static_cast<std::int64_t>(first),
+                       std::span(values).subspan(first, std::min(kPiece, values.size() - first)));
+    });
+    net.to_device(i, net.parameter(i), values);
+  }
+  FinetuneOptions options;
+  options.dropout = 0;
+  options.batch_size = 8;
+  options.max_epochs = 100;  // of one step each
+  options.schedule = ScheduleKind::kConstant;
+  struct Learnt {};
+  std::vector<double> losses;
+  FinetuneCallbacks callbacks;
+  callbacks.on_batch = [&](const FinetuneProgress& now) {
+    losses.push_back(now.loss);
+    if (now.loss < 0.01) {
+      throw Learnt();
+    }
+  };
+  EXPECT_THROW(finetune(backend, net, logmels, clips_from_to(0, 8), {}, options, {}, callbacks),
+               Learnt);
+  EXPECT_TRUE(std::abs(losses.front() - std::log(4)) < 1e-6) << losses.front();
+  RecordProperty("steps", static_cast<int>(losses.size()));
 }
 
 TEST(Finetune, learns_what_is_there_and_nothing_from_shuffled_labels) {
@@ -273,6 +324,12 @@ TEST(Finetune, refuses_what_does_not_fit) {
   options.learning_rate = 2e-4;
   testing::expect_error(ErrorClass::kUsage, "run.checkpoint: belongs to a run with other options",
                         [&] { run(files); });
+  options.learning_rate = FinetuneOptions().learning_rate;
+  if (cpu_info().has_bf16_dot) {
+    Trainee in_bf16(logmels, 2, 32, Precision::kBf16);
+    testing::expect_error(ErrorClass::kUsage, "belongs to a run with other options",
+                          [&] { in_bf16.train(logmels, clips_from_to(0, 8), {}, options, files); });
+  }
   options.learning_rate = 1e30;
   options.weight_decay = 0;
   testing::expect_error(ErrorClass::kInvalid, "not finite", [&] {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/error.h"
 #include "engine/backends/cpu/elementwise.h"
 #include "engine/backends/training_arithmetic.h"
 #include "engine/device/cpu_info.h"
@@ -23,15 +24,31 @@ constexpr std::size_t pieces_of(std::size_t count, std::size_t size) {
   return (count + size - 1) / size;
 }
 
+// Without the dot product of bf16 pairs bf16 would be less exact for nothing.
+Arithmetic arithmetic_of(Precision precision) {
+  if (precision == Precision::kFp32) {
+    return Arithmetic::kFp32;
+  }
+  if (precision == Precision::kBf16 && cpu_info().has_bf16_dot) {
+    return Arithmetic::kBf16Dot;
+  }
+  throw Error(ErrorClass::kUsage,
+              fmt::format("this cpu does not train in {}; take fp32 (bf16 needs avx512_bf16)",
+                          precision_name(precision)));
+}
+
 }  // namespace
 
-CpuTraining::CpuTraining(unsigned num_threads)
-    : team_(num_threads > 0 ? num_threads : cpu_info().num_cores), scratch_(team_.num_threads()) {}
+CpuTraining::CpuTraining(unsigned num_threads, Precision precision)
+    : precision_(precision),
+      arithmetic_(arithmetic_of(precision)),
+      team_(num_threads > 0 ? num_threads : cpu_info().num_cores),
+      scratch_(team_.num_threads()) {}
 
 std::string CpuTraining::description() const {
   const unsigned threads = team_.num_threads();
-  return fmt::format("cpu ({}, {} thread{})", cpu_info().instruction_set, threads,
-                     threads == 1 ? "" : "s");
+  return fmt::format("cpu ({}, {}, {} thread{})", cpu_info().instruction_set,
+                     precision_name(precision_), threads, threads == 1 ? "" : "s");
 }
 
 std::byte* CpuTraining::grown(HugeBuffer& buffer, std::size_t bytes) {
@@ -40,10 +57,6 @@ std::byte* CpuTraining::grown(HugeBuffer& buffer, std::size_t bytes) {
     buffer = HugeBuffer(bytes);
   }
   return buffer.data();
-}
-
-float* CpuTraining::shared(std::size_t index, std::size_t floats) {
-  return reinterpret_cast<float*>(grown(shared_[index], floats * sizeof(float)));
 }
 
 DeviceMemory CpuTraining::allocate(std::size_t bytes) {

@@ -12,18 +12,24 @@
 
 namespace vggroove::cpu {
 
-// Training on this machine's cores in fp32 with our own kernels. Convolutions, their input
-// gradients and their filter gradients by Winograd's F(4x4, 3x3); dense weights lie in panels
-// [out / 32][in][32], which forward, backward and the optimiser all read from end to end.
+// Training on this machine's cores with our own kernels. Convolutions, their input gradients and
+// their filter gradients by Winograd's F(4x4, 3x3); dense weights lie in panels [out / 32][in][32],
+// which forward, backward and the optimiser all read from end to end.
+// Parameters, gradients, activations and moments are fp32. With bf16 the factors of Winograd's
+// products are rounded to bf16, their sums stay fp32; the first convolution and the dense layers,
+// which are bound by reading the fp32 weights, compute in fp32 as before.
 // The same bits for any number of threads: whatever is summed over examples is summed by one of
 // them, in a fixed order.
 //   convolutions: one input channel and a multiple of 32 outputs, or 64 j <= 512 inputs, 64 k
 //   outputs, height and width multiples of 4; dense layers: any sizes, multiples of 32 are quick
 class CpuTraining : public TrainingBackend {
  public:
-  explicit CpuTraining(unsigned num_threads = 0);  // 0: one per core
+  // num_threads 0: one per core. Throws Error(kUsage) for a precision that the processor has no
+  // instructions for.
+  explicit CpuTraining(unsigned num_threads = 0, Precision precision = Precision::kFp32);
 
   std::string description() const override;
+  Precision precision() const override { return precision_; }
 
   DeviceMemory allocate(std::size_t bytes) override;
   void to_device(void* to, const void* host_from, std::size_t bytes) override;
@@ -76,7 +82,10 @@ class CpuTraining : public TrainingBackend {
  private:
   // A scratch memory that only grows: one per thread, and shared ones for a whole operation.
   static std::byte* grown(HugeBuffer& buffer, std::size_t bytes);
-  float* shared(std::size_t index, std::size_t floats);
+  template <class T>
+  T* shared(std::size_t index, std::size_t count) {
+    return reinterpret_cast<T*>(grown(shared_[index], count * sizeof(T)));
+  }
 
   WinogradFilters& filters(std::size_t in_channels, std::size_t out_channels);
   void convolve(const WinogradFilters& filters, const float* input, const OutputTransform& finish,
@@ -85,6 +94,7 @@ class CpuTraining : public TrainingBackend {
                      const Conv3x3Shape& shape);
   void conv1_backward(float* grad_weights, const float* grad_y, const float* x, GradientMode mode,
                       const Conv3x3Shape& shape);
+  template <class Element>  // float, or std::uint32_t: two bf16
   void winograd_wgrad(float* grad_weights, const float* grad_y, const float* x, GradientMode mode,
                       const Conv3x3Shape& shape);
   void sum_over_rows(float* sums, const float* values, std::size_t rows, std::size_t columns,
@@ -92,6 +102,8 @@ class CpuTraining : public TrainingBackend {
 
   static constexpr std::size_t kNumShared = 3;
 
+  const Precision precision_;
+  const Arithmetic arithmetic_;  // of Winograd's products
   ThreadTeam team_;
   std::vector<HugeBuffer> scratch_;  // [threads]
   HugeBuffer shared_[kNumShared];

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
@@ -18,9 +20,9 @@ constexpr std::size_t kFilterPiece = WinogradFilters::kPieceDepth;
 
 // V and Q of the tiles that wgrad takes at a time: they are written by all threads and read once,
 // from the last level cache (32 MB on the machine where this was chosen).
-constexpr std::size_t kWgradFloats = std::size_t{5} << 20;
+constexpr std::size_t kWgradElements = std::size_t{5} << 20;
 constexpr std::size_t kWgradTiles = 192;  // at least: each block reads and writes 36 [in, out] sums
-// Tiles transformed by one thread at a time.
+// Tiles transformed by one thread at a time; even, like the blocks, for bf16 puts two side by side.
 constexpr std::size_t kTransformTiles = 24;
 
 // As in winograd_filters.cpp: matrices of frequencies stay out of one cache set.
@@ -39,6 +41,10 @@ void check_shape(const Conv3x3Shape& shape) {
                 fmt::format("the cpu does not train a convolution of {}x{}x{} to {} channels",
                             shape.height, shape.width, shape.in_channels, shape.out_channels));
   }
+}
+
+constexpr std::size_t rows_of_tiles(std::size_t tiles, std::size_t row_tiles) {
+  return (tiles + row_tiles - 1) / row_tiles;
 }
 
 Conv1Image image_of(const Conv3x3Shape& shape) {
@@ -74,8 +80,7 @@ WinogradFilters& CpuTraining::filters(std::size_t in_channels, std::size_t out_c
   const auto key = std::pair(in_channels, out_channels);
   auto found = filters_.find(key);
   if (found == filters_.end()) {
-    found =
-        filters_.emplace(key, WinogradFilters(Arithmetic::kFp32, in_channels, out_channels)).first;
+    found = filters_.emplace(key, WinogradFilters(arithmetic_, in_channels, out_channels)).first;
   }
   return found->second;
 }
@@ -112,7 +117,7 @@ void CpuTraining::conv1_forward(float* y, const float* x, const float* weights, 
 void CpuTraining::conv1_backward(float* grad_weights, const float* grad_y, const float* x,
                                  GradientMode mode, const Conv3x3Shape& shape) {
   const Conv1Image image = image_of(shape);
-  float* const parts = shared(0, shape.n * shape.weights_count());
+  float* const parts = shared<float>(0, shape.n * shape.weights_count());
   team_.run(shape.n, [&](std::size_t i, unsigned member) {
     auto* const padded =
         reinterpret_cast<float*>(grown(scratch_[member], image.padded_count() * sizeof(float)));
@@ -176,47 +181,55 @@ void CpuTraining::conv3x3_wgrad(float* grad_weights, float* grad_biases, const f
                 mode);
   if (shape.in_channels == 1) {
     conv1_backward(grad_weights, grad_y, x, mode, shape);
+  } else if (arithmetic_ == Arithmetic::kFp32) {
+    winograd_wgrad<float>(grad_weights, grad_y, x, mode, shape);
   } else {
-    winograd_wgrad(grad_weights, grad_y, x, mode, shape);
+    winograd_wgrad<std::uint32_t>(grad_weights, grad_y, x, mode, shape);
   }
 }
 
 // Winograd's algorithm is trilinear: the gradient of the transformed filters is V^T Q, summed over
 // the tiles, with the V of the forward pass and Q the transformed gradient. Tiles come in blocks,
 // each of which all threads first transform and then multiply, frequency by frequency; so every sum
-// runs over the tiles in ascending order.
+// runs over the tiles in ascending order. A row of V and Q is a tile in floats, or two tiles in
+// words of two bf16.
+template <class Element>
 void CpuTraining::winograd_wgrad(float* grad_weights, const float* grad_y, const float* x,
                                  GradientMode mode, const Conv3x3Shape& shape) {
+  constexpr std::size_t kRowTiles = std::is_same_v<Element, float> ? 1 : 2;
   const std::size_t in = shape.in_channels, out = shape.out_channels;
   const ImageShape x_shape{shape.height, shape.width, in};
   const ImageShape y_shape{shape.height, shape.width, out};
   const std::size_t all_tiles = shape.n * tiles_per_image(x_shape);
-  const std::size_t wanted = kWgradFloats / (kNumFrequencies * (in + out));
+  const std::size_t wanted = kWgradElements / (kNumFrequencies * (in + out)) * kRowTiles;
   const std::size_t block = std::min(all_tiles, std::max(wanted, kWgradTiles));
-  const std::size_t v_floats = block * in + kSkewFloats, q_floats = block * out + kSkewFloats;
+  const std::size_t block_rows = rows_of_tiles(block, kRowTiles);
+  const std::size_t v_stride = block_rows * in + kSkewFloats;
+  const std::size_t q_stride = block_rows * out + kSkewFloats;
   const std::size_t u_floats = in * out + kSkewFloats;
-  float* const v = shared(0, kNumFrequencies * v_floats);
-  float* const q = shared(1, kNumFrequencies * q_floats);
-  float* const grad_u = shared(2, kNumFrequencies * u_floats);
+  auto* const v = shared<Element>(0, kNumFrequencies * v_stride);
+  auto* const q = shared<Element>(1, kNumFrequencies * q_stride);
+  auto* const grad_u = shared<float>(2, kNumFrequencies * u_floats);
   for (std::size_t first = 0; first < all_tiles; first += block) {
     const std::size_t tiles = std::min(block, all_tiles - first);
     team_.run((tiles + kTransformTiles - 1) / kTransformTiles, [&](std::size_t piece, unsigned) {
       const std::size_t begin = piece * kTransformTiles;
       const std::size_t count = std::min(kTransformTiles, tiles - begin);
-      winograd_transform_input_rows(x, x_shape, first + begin, count, v + begin * in, v_floats);
-      winograd_transform_gradient(grad_y, y_shape, first + begin, count, q + begin * out, q_floats);
+      const std::size_t row = begin / kRowTiles;
+      winograd_transform_input_rows(x, x_shape, first + begin, count, v + row * in, v_stride);
+      winograd_transform_gradient(grad_y, y_shape, first + begin, count, q + row * out, q_stride);
     });
     team_.run(kNumFrequencies, [&](std::size_t f, unsigned) {
-      multiply_outer({.a = v + f * v_floats,
-                      .a_stride = in,
-                      .b = q + f * q_floats,
-                      .b_stride = out,
-                      .c = grad_u + f * u_floats,
-                      .c_stride = out,
-                      .rows = in,
-                      .columns = out,
-                      .depth = tiles,
-                      .accumulate = first > 0});
+      multiply_outer(OuterProduct<Element>{.a = v + f * v_stride,
+                                           .a_stride = in,
+                                           .b = q + f * q_stride,
+                                           .b_stride = out,
+                                           .c = grad_u + f * u_floats,
+                                           .c_stride = out,
+                                           .rows = in,
+                                           .columns = out,
+                                           .depth = rows_of_tiles(tiles, kRowTiles),
+                                           .accumulate = first > 0});
     });
   }
   team_.run(in, [&](std::size_t row, unsigned) {

@@ -87,7 +87,7 @@ void CpuTraining::dense(float* y, const float* x, const float* weights, const fl
   }
   const std::size_t group_bytes = a_group_bytes(Arithmetic::kFp32, shape.in);
   auto* const a = reinterpret_cast<std::byte*>(
-      shared(0, blocks_of(shape.n, kGroupRows) * group_bytes / sizeof(float)));
+      shared<float>(0, blocks_of(shape.n, kGroupRows) * group_bytes / sizeof(float)));
   pack_rows(Arithmetic::kFp32, x, shape.n, shape.in, a);
   // C of a panel [n][32] straight in y would be strided; the sums stay in L1 in scratch memory.
   team_.run(shape.out / kSide, [&](std::size_t panel, unsigned member) {
@@ -137,7 +137,7 @@ void CpuTraining::dense_dgrad(float* grad_x, const float* grad_y, const float* w
   }
   // grad_x^T of 32 examples = sum over panels of weights [in][32] times grad_y^T [32][32 examples]
   const std::size_t num_blocks = blocks_of(shape.n, kSide);
-  float* const transposed = shared(0, num_blocks * shape.out * kSide);
+  auto* const transposed = shared<float>(0, num_blocks * shape.out * kSide);
   for (std::size_t block = 0; block < num_blocks; ++block) {
     transpose_block(grad_y + block * kSide * shape.out, shape.out,
                     std::min(kSide, shape.n - block * kSide), shape.out,
@@ -188,7 +188,7 @@ void CpuTraining::dense_wgrad(float* grad_weights, float* grad_biases, const flo
     return;
   }
   const std::size_t num_blocks = blocks_of(shape.n, kSide);
-  float* const transposed = shared(0, num_blocks * shape.in * kSide);
+  auto* const transposed = shared<float>(0, num_blocks * shape.in * kSide);
   for (std::size_t block = 0; block < num_blocks; ++block) {
     transpose_block(x + block * kSide * shape.in, shape.in,
                     std::min(kSide, shape.n - block * kSide), shape.in,

@@ -87,7 +87,7 @@ constexpr auto kOuterTiles = tile_functions<1>(std::make_integer_sequence<int, k
 constexpr auto kBlockTiles =
     tile_functions<kBlockSide>(std::make_integer_sequence<int, kTileRows>());
 
-void outer(const OuterProduct& p) {
+void outer(const OuterProduct<float>& p) {
   for (std::size_t k = 0; k < p.depth; k += kBlockDepth) {
     Tile tile{.a = nullptr,
               .a_step = p.a_stride,
@@ -139,7 +139,7 @@ HWY_EXPORT(outer);
 HWY_EXPORT(by_block);
 }  // namespace
 
-void multiply_outer(const OuterProduct& product) {
+void multiply_outer(const OuterProduct<float>& product) {
   HWY_DYNAMIC_DISPATCH(outer)(product);
 }
 void multiply_by_block(float* c, const float* a, const float* b, std::size_t rows,

@@ -1,16 +1,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 // The matrix products of backward passes, whose operands are summed over the batch: plain
 // row-major matrices, nothing packed.
 namespace vggroove::cpu {
 
-// C [rows, columns] (+)= A^T B, A [depth, rows], B [depth, columns].
+// C [rows, columns] (+)= A^T B, A [depth, rows], B [depth, columns]. An element is a float, or a
+// word of two bf16: then a row of A and one of B are two neighbours along the depth.
+template <class Element>
 struct OuterProduct {
-  const float* a = nullptr;  // 64-byte aligned, a_stride a multiple of 16
+  const Element* a = nullptr;  // 64-byte aligned, a_stride a multiple of 16
   std::size_t a_stride = 0;
-  const float* b = nullptr;  // as a
+  const Element* b = nullptr;  // as a
   std::size_t b_stride = 0;
   float* c = nullptr;  // as a
   std::size_t c_stride = 0;
@@ -18,8 +21,10 @@ struct OuterProduct {
   std::size_t depth = 0;
   bool accumulate = false;  // add to C instead of overwriting it
 };
-// Bound: fp32 multiply-add peak, with B's [depth, 32] in L1 and A in L2.
-void multiply_outer(const OuterProduct& product);
+// Accumulation is fp32. Bound: multiply-add peak, with a block of B's columns in L1 and A in L2.
+void multiply_outer(const OuterProduct<float>& product);
+// Only where the processor has the dot product of bf16 pairs (device/cpu_info.h).
+void multiply_outer(const OuterProduct<std::uint32_t>& product);
 
 // C [rows, 32] (+)= A B, A [rows, 32] and B [32, 32], of which the first `depth` columns (rows)
 // count. All dense, 64-byte aligned. Bound: memory, for A and C are used once.

@@ -7,6 +7,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "engine/backends/cpu/winograd_store-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace vggroove::cpu::HWY_NAMESPACE {
 namespace {
@@ -34,42 +36,79 @@ HWY_INLINE void transform_gradient_row(const Vector y[4], Vector q[6]) {
   q[5] = y[3];
 }
 
-void transform_gradient(const float* HWY_RESTRICT grad_y, const ImageShape& shape,
-                        std::size_t first_tile, std::size_t num_tiles, float* HWY_RESTRICT q,
-                        std::size_t frequency_floats) {
+// A 4x4 tile of one vector of channels; `from` and `to` are the place of its first value.
+template <class Element>
+HWY_INLINE void transform_gradient_tile(const float* HWY_RESTRICT from, std::size_t row_floats,
+                                        std::size_t pixel_floats, Element* HWY_RESTRICT to,
+                                        std::size_t frequency) {
+  Vector columns[6][4];
+  HWY_UNROLL(4)
+  for (int j = 0; j < 4; ++j) {
+    Vector y[4], column[6];
+    for (int i = 0; i < 4; ++i) {
+      y[i] = hn::Load(kTag, from + i * row_floats + j * pixel_floats);
+    }
+    transform_gradient_row(y, column);
+    for (int i = 0; i < 6; ++i) {
+      columns[i][j] = column[i];
+    }
+  }
+  HWY_UNROLL(6)
+  for (int i = 0; i < 6; ++i) {
+    Vector row[6];
+    transform_gradient_row(columns[i], row);
+    for (int j = 0; j < 6; ++j) {
+      store_values(kTag, row[j], to + (i * 6 + j) * frequency);
+    }
+  }
+}
+
+// Calls tile(from, t, c): the gradients of tile first_tile + t, channels from c.
+template <class Tile>
+HWY_INLINE void for_each_gradient_tile(const float* HWY_RESTRICT grad_y, const ImageShape& shape,
+                                       std::size_t first_tile, std::size_t num_tiles,
+                                       const Tile& tile) {
   const std::size_t tile_columns = shape.width / kTileOutputs;
   const std::size_t image_tiles = tiles_per_image(shape);
   const std::size_t row_floats = shape.width * shape.channels;
   for (std::size_t t = 0; t < num_tiles; ++t) {
     const std::size_t image = (first_tile + t) / image_tiles;
-    const std::size_t tile = (first_tile + t) % image_tiles;
+    const std::size_t place = (first_tile + t) % image_tiles;
     const float* const from = grad_y + image * shape.height * row_floats +
-                              tile / tile_columns * kTileOutputs * row_floats +
-                              tile % tile_columns * kTileOutputs * shape.channels;
+                              place / tile_columns * kTileOutputs * row_floats +
+                              place % tile_columns * kTileOutputs * shape.channels;
     for (std::size_t c = 0; c < shape.channels; c += kLanes) {
-      Vector columns[6][4];
-      HWY_UNROLL(4)
-      for (int j = 0; j < 4; ++j) {
-        Vector y[4], column[6];
-        for (int i = 0; i < 4; ++i) {
-          y[i] = hn::Load(kTag, from + i * row_floats + j * shape.channels + c);
-        }
-        transform_gradient_row(y, column);
-        for (int i = 0; i < 6; ++i) {
-          columns[i][j] = column[i];
-        }
-      }
-      float* const to = q + t * shape.channels + c;
-      HWY_UNROLL(6)
-      for (int i = 0; i < 6; ++i) {
-        Vector row[6];
-        transform_gradient_row(columns[i], row);
-        for (int j = 0; j < 6; ++j) {
-          hn::Store(row[j], kTag, to + (i * 6 + j) * frequency_floats);
-        }
-      }
+      tile(from + c, t, c);
     }
   }
+}
+
+void transform_gradient(const float* grad_y, const ImageShape& shape, std::size_t first_tile,
+                        std::size_t num_tiles, float* q, std::size_t frequency_floats) {
+  const std::size_t row_floats = shape.width * shape.channels;
+  for_each_gradient_tile(grad_y, shape, first_tile, num_tiles,
+                         [&](const float* from, std::size_t t, std::size_t c) HWY_ATTR {
+                           transform_gradient_tile(from, row_floats, shape.channels,
+                                                   q + t * shape.channels + c, frequency_floats);
+                         });
+}
+
+void transform_gradient_pairs(const float* grad_y, const ImageShape& shape, std::size_t first_tile,
+                              std::size_t num_tiles, std::uint32_t* q,
+                              std::size_t frequency_words) {
+  const std::size_t row_floats = shape.width * shape.channels;
+  for_each_gradient_tile(
+      grad_y, shape, first_tile, num_tiles,
+      [&](const float* from, std::size_t t, std::size_t c) HWY_ATTR {
+        std::uint32_t* const to = q + t / 2 * shape.channels + c;
+        if (t % 2 == 0) {
+          transform_gradient_tile(from, row_floats, shape.channels,
+                                  reinterpret_cast<LowerOfPair*>(to), frequency_words);
+        } else {
+          transform_gradient_tile(from, row_floats, shape.channels,
+                                  reinterpret_cast<UpperOfPair*>(to), frequency_words);
+        }
+      });
 }
 
 // g = G^T u, six values to three taps.
@@ -122,6 +161,7 @@ HWY_AFTER_NAMESPACE();
 namespace vggroove::cpu {
 namespace {
 HWY_EXPORT(transform_gradient);
+HWY_EXPORT(transform_gradient_pairs);
 HWY_EXPORT(transform_filters_bwd);
 }  // namespace
 
@@ -130,6 +170,13 @@ void winograd_transform_gradient(const float* grad_y, const ImageShape& shape,
                                  std::size_t frequency_floats) {
   HWY_DYNAMIC_DISPATCH(transform_gradient)
   (grad_y, shape, first_tile, num_tiles, q, frequency_floats);
+}
+
+void winograd_transform_gradient(const float* grad_y, const ImageShape& shape,
+                                 std::size_t first_tile, std::size_t num_tiles, std::uint32_t* q,
+                                 std::size_t frequency_words) {
+  HWY_DYNAMIC_DISPATCH(transform_gradient_pairs)
+  (grad_y, shape, first_tile, num_tiles, q, frequency_words);
 }
 
 void winograd_transform_filters_bwd(const float* grad_u, std::size_t frequency_floats,

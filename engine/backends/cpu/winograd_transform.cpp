@@ -1,6 +1,7 @@
 #include "engine/backends/cpu/winograd_transform.h"
 
 #include <cstdint>
+#include <type_traits>
 
 #include "engine/backends/cpu/highway_targets.h"
 #include "engine/backends/cpu/winograd_points.h"
@@ -9,6 +10,8 @@
 #define HWY_TARGET_INCLUDE "engine/backends/cpu/winograd_transform.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
+#include "engine/backends/cpu/winograd_store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vggroove::cpu::HWY_NAMESPACE {
@@ -47,19 +50,6 @@ HWY_INLINE void transform_output_row(const Vector m[6], Vector y[4]) {
   y[3] = hn::MulAdd(constant(kP3), difference_p, hn::MulAdd(constant(kQ3), difference_q, m[5]));
 }
 
-HWY_INLINE void store_values(Vector v, float* to) {
-  hn::Store(v, kTag, to);
-}
-// To bf16, to nearest (ties away from zero: two instructions fewer than ties to even).
-HWY_INLINE void store_values(Vector v, std::uint16_t* to) {
-  const hn::RebindToUnsigned<decltype(kTag)> word_tag;
-  const hn::Rebind<std::uint16_t, decltype(kTag)> half_tag;
-  const auto bits = hn::Add(hn::BitCast(word_tag, v), hn::Set(word_tag, 0x8000u));
-  const auto upper =
-      hn::BitCast(hn::RebindToSigned<decltype(word_tag)>(), hn::ShiftRight<16>(bits));
-  hn::Store(hn::DemoteTo(half_tag, upper), half_tag, to);
-}
-
 // The second direction: one row of six, transformed and stored to its frequencies.
 template <class Element>
 HWY_INLINE void transform_and_store_row(const Vector d[6], Element* to, std::size_t frequency) {
@@ -70,7 +60,7 @@ HWY_INLINE void transform_and_store_row(const Vector d[6], Element* to, std::siz
   v[5] = transform_input_end(d[1], d[3], d[5]);
   HWY_UNROLL(6)
   for (std::size_t j = 0; j < 6; ++j) {
-    store_values(v[j], to + j * frequency);
+    store_values(kTag, v[j], to + j * frequency);
   }
 }
 
@@ -109,6 +99,7 @@ HWY_INLINE void transform_patch(const float* const patch[6][6], std::size_t c, E
 alignas(64) constexpr float kZeros[kMaxImageChannels] = {};
 
 // Where V's values go. Lines: the layout of A that multiply_panel takes. Rows: [tile][channels].
+// Pairs: [tile / 2][channels] words of two tiles.
 struct Lines {
   template <class Element>
   static Element* place(Element* v, std::size_t channels, std::size_t tile, std::size_t channel) {
@@ -120,6 +111,12 @@ struct Lines {
 struct Rows {
   static float* place(float* v, std::size_t channels, std::size_t tile, std::size_t channel) {
     return v + tile * channels + channel;
+  }
+};
+struct Pairs {
+  static std::uint32_t* place(std::uint32_t* v, std::size_t channels, std::size_t tile,
+                              std::size_t channel) {
+    return v + tile / 2 * channels + channel;
   }
 };
 
@@ -147,7 +144,14 @@ void transform_input_to(const float* HWY_RESTRICT input, const ImageShape& shape
       }
     }
     for (std::size_t c = 0; c < shape.channels; c += kLanes) {
-      transform_patch(patch, c, Layout::place(v, shape.channels, t, c), frequency);
+      Element* const to = Layout::place(v, shape.channels, t, c);
+      if constexpr (!std::is_same_v<Layout, Pairs>) {
+        transform_patch(patch, c, to, frequency);
+      } else if (t % 2 == 0) {
+        transform_patch(patch, c, reinterpret_cast<LowerOfPair*>(to), frequency);
+      } else {
+        transform_patch(patch, c, reinterpret_cast<UpperOfPair*>(to), frequency);
+      }
     }
   }
 }
@@ -167,6 +171,11 @@ void transform_input(Arithmetic arithmetic, const float* input, const ImageShape
 void transform_input_rows(const float* input, const ImageShape& shape, std::size_t first_tile,
                           std::size_t num_tiles, float* v, std::size_t frequency_floats) {
   transform_input_to<Rows>(input, shape, first_tile, num_tiles, v, frequency_floats);
+}
+
+void transform_input_pairs(const float* input, const ImageShape& shape, std::size_t first_tile,
+                           std::size_t num_tiles, std::uint32_t* v, std::size_t frequency_words) {
+  transform_input_to<Pairs>(input, shape, first_tile, num_tiles, v, frequency_words);
 }
 
 // What becomes of the 4x4 outputs of a tile: `to` is the place of the first one, rows are
@@ -317,6 +326,7 @@ namespace vggroove::cpu {
 namespace {
 HWY_EXPORT(transform_input);
 HWY_EXPORT(transform_input_rows);
+HWY_EXPORT(transform_input_pairs);
 HWY_EXPORT(transform_output);
 HWY_EXPORT(transform_filters);
 }  // namespace
@@ -333,6 +343,13 @@ void winograd_transform_input_rows(const float* input, const ImageShape& shape,
                                    std::size_t frequency_floats) {
   HWY_DYNAMIC_DISPATCH(transform_input_rows)
   (input, shape, first_tile, num_tiles, v, frequency_floats);
+}
+
+void winograd_transform_input_rows(const float* input, const ImageShape& shape,
+                                   std::size_t first_tile, std::size_t num_tiles, std::uint32_t* v,
+                                   std::size_t frequency_words) {
+  HWY_DYNAMIC_DISPATCH(transform_input_pairs)
+  (input, shape, first_tile, num_tiles, v, frequency_words);
 }
 
 void winograd_transform_output(const OutputTransform& transform) {

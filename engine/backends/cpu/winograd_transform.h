@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "engine/backends/cpu/gemm.h"
 
@@ -38,12 +39,20 @@ void winograd_transform_input(Arithmetic arithmetic, const float* input, const I
 void winograd_transform_input_rows(const float* input, const ImageShape& shape,
                                    std::size_t first_tile, std::size_t num_tiles, float* v,
                                    std::size_t frequency_floats);
+// In bf16, two tiles to a row: [pair of tiles][channels] words, the first tile in the lower half.
+// An odd last tile has 0 beside it.
+void winograd_transform_input_rows(const float* input, const ImageShape& shape,
+                                   std::size_t first_tile, std::size_t num_tiles, std::uint32_t* v,
+                                   std::size_t frequency_words);
 
 // Q = A y A^T of every 4x4 tile of gradients y [n, h, w, c]: plain matrices as above. The gradient
 // of the transformed filters is V^T Q, summed over all tiles.
 void winograd_transform_gradient(const float* grad_y, const ImageShape& shape,
                                  std::size_t first_tile, std::size_t num_tiles, float* q,
                                  std::size_t frequency_floats);
+void winograd_transform_gradient(const float* grad_y, const ImageShape& shape,
+                                 std::size_t first_tile, std::size_t num_tiles, std::uint32_t* q,
+                                 std::size_t frequency_words);
 
 // grad_u [36][count], `frequency_floats` apart -> the gradient of the taps, G^T grad_u G, added to
 // or written over grad_taps [9][count], `tap_floats` apart. count: a multiple of 16.

@@ -33,6 +33,7 @@ class CudaTraining : public TrainingBackend {
   ~CudaTraining() override;
 
   std::string description() const override { return description_; }
+  Precision precision() const override { return precision_; }
 
   DeviceMemory allocate(std::size_t bytes) override;
   void to_device(void* to, const void* host_from, std::size_t bytes) override;

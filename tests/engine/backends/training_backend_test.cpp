@@ -7,6 +7,7 @@
 
 #include "engine/backends/cpu/cpu_training.h"
 #include "engine/backends/reference_training.h"
+#include "engine/device/cpu_info.h"
 #include "tests/engine/backends/training_backend_suite.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/simd_targets.h"
@@ -23,6 +24,9 @@ using testing::run_small_operations;
 // Winograd rounds values up to 20 times the result's size: as in layers_test.cpp, where forward
 // measured 4e-7 to 8e-7. The filters' gradient is summed over up to 100 tiles besides.
 constexpr double kWinogradTolerance = 4e-6;
+// bf16 rounds the factors of Winograd's products by up to 2^-9, which the transforms enlarge:
+// measured 1.2e-2 to 1.5e-2.
+constexpr double kBf16Tolerance = 3e-2;
 
 constexpr Conv3x3Shape kFirstConv{3, 8, 12, 1, 64};
 constexpr Conv3x3Shape kSmallConv{3, 4, 8, 64, 128};
@@ -61,6 +65,21 @@ TEST(CpuTraining, convolutions_match_the_reference_in_blocks) {
   }
 }
 
+// An odd number of tiles (the last one has no partner), and blocks of them.
+TEST(CpuTraining, convolutions_in_bf16_match_the_reference_on_every_simd_target) {
+  if (!cpu_info().has_bf16_dot) {
+    GTEST_SKIP() << "this processor has no bf16 dot product";
+  }
+  ReferenceTraining reference;
+  const auto small = run_conv(reference, kSmallConv);
+  const auto deep = run_conv(reference, kDeepConv);
+  testing::for_each_simd_target([&] {
+    CpuTraining backend(2, Precision::kBf16);
+    expect_close(run_conv(backend, kSmallConv), small, kBf16Tolerance);
+    expect_close(run_conv(backend, kDeepConv), deep, kBf16Tolerance);
+  });
+}
+
 TEST(ReferenceTraining, steps_are_those_of_pytorch) {
   ReferenceTraining backend;
   testing::compare_optimisers_with_pytorch(backend, 1e-13);
@@ -72,15 +91,21 @@ TEST(CpuTraining, the_number_of_threads_does_not_change_a_bit) {
   EXPECT_EQ(run_conv(one, kDeepConv), run_conv(three, kDeepConv));
   EXPECT_EQ(run_dense(one, kPanels), run_dense(three, kPanels));
   EXPECT_EQ(run_small_operations(one, 1031, 401), run_small_operations(three, 1031, 401));
+  if (cpu_info().has_bf16_dot) {
+    CpuTraining one_bf16(1, Precision::kBf16), three_bf16(3, Precision::kBf16);
+    EXPECT_EQ(run_conv(one_bf16, kDeepConv), run_conv(three_bf16, kDeepConv));
+  }
 }
 
-TEST(CpuTraining, refuses_convolutions_it_has_no_kernels_for) {
+TEST(CpuTraining, refuses_what_it_has_no_kernels_for) {
   CpuTraining backend(1);
   const std::vector<float> weights(9 * 64 * 32);
   std::vector<float> to(weights.size());
   testing::expect_error(ErrorClass::kUsage, "4x4x64 to 32", [&] {
     backend.conv3x3_weights_to_device(to.data(), weights.data(), {1, 4, 4, 64, 32});
   });
+  testing::expect_error(ErrorClass::kUsage, "does not train in tf32",
+                        [] { CpuTraining(1, Precision::kTf32); });
 }
 
 }  // namespace
