@@ -1,6 +1,9 @@
 // The verb, on the whole network with few examples and few trained layers.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -13,6 +16,7 @@
 #include "tests/support/wav_file.h"
 #include "tests/train/toy_features.h"
 #include "train/logmel_set.h"
+#include "train/random.h"
 #include "weights/he_init.h"
 #include "weights/model_file.h"
 
@@ -46,19 +50,46 @@ class FinetuneVerb : public ::testing::Test {
     return run_vggroove(arguments, options);
   }
 
+  // A run of two epochs to be disturbed, and the model of one that was not.
+  static ProgramResult run_to(const std::string& name, std::vector<std::string> more = {},
+                              const testing::RunOptions& how = {}) {
+    more.insert(more.end(),
+                {"--layers", "fc2", "--epochs", "2", "--mixup", "0.3", "--out", path(name)});
+    return run(more, how);
+  }
+  static void run_straight() {
+    if (!fs::exists(path("straight"))) {
+      const auto start = std::chrono::steady_clock::now();
+      straight_result_ = run_to("straight", {"--log", path("log.jsonl")});
+      ASSERT_EQ(straight_result_.exit_code, 0) << straight_result_.err;
+      straight_duration_ = std::chrono::steady_clock::now() - start;
+    }
+  }
+  static void expect_straight(const std::string& name) {
+    EXPECT_TRUE(read_file(path("straight")) == read_file(path(name)));
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_->path())) {
+      const std::string file = entry.path().filename().string();
+      EXPECT_TRUE(file == name || !file.starts_with(name)) << "left behind: " << file;
+    }
+  }
+
   static TemporaryFolder* folder_;
+  static ProgramResult straight_result_;
+  static std::chrono::duration<double> straight_duration_;
 };
 TemporaryFolder* FinetuneVerb::folder_ = nullptr;
+ProgramResult FinetuneVerb::straight_result_;
+std::chrono::duration<double> FinetuneVerb::straight_duration_{0};
 
 TEST_F(FinetuneVerb, trains_the_upper_layers_and_leaves_the_others) {
-  const ProgramResult result = run({"--layers", "fc2", "--epochs", "2", "--out",
-                                    path("a.safetensors"), "--log", path("log.jsonl")});
+  run_straight();
+  const ProgramResult& result = straight_result_;
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.out.find("trained on 6 clips from fc2 up, validated on 2"), std::string::npos)
       << result.out;
-  EXPECT_FALSE(fs::exists(path("a.safetensors.checkpoint")));
+  EXPECT_FALSE(fs::exists(path("straight.checkpoint")));
   const auto base = weights::ModelFile::open(path("base.safetensors"));
-  const auto model = weights::ModelFile::open(path("a.safetensors"));
+  const auto model = weights::ModelFile::open(path("straight"));
   EXPECT_EQ(model.metadata().origin, "finetuned");
   EXPECT_EQ(DenseHead::from_model(model).num_hidden, 8);
   EXPECT_EQ(model.read_all("vggish/conv2/weights"), base.read_all("vggish/conv2/weights"));
@@ -75,25 +106,43 @@ TEST_F(FinetuneVerb, trains_the_upper_layers_and_leaves_the_others) {
   EXPECT_FALSE(std::getline(log, line));
 }
 
-TEST_F(FinetuneVerb, an_interrupted_run_resumes_to_the_same_file) {
-  const std::vector<std::string> options = {"--layers", "fc2", "--epochs", "3", "--mixup", "0.3"};
-  const auto run_to = [&](const std::string& name, std::vector<std::string> more,
-                          const testing::RunOptions& how = {}) {
-    more.insert(more.end(), options.begin(), options.end());
-    more.insert(more.end(), {"--out", path(name)});
-    return run(more, how);
-  };
-  ASSERT_EQ(run_to("straight.safetensors", {}).exit_code, 0);
+TEST_F(FinetuneVerb, resumes_after_an_interrupt_to_the_same_file) {
+  run_straight();
   testing::RunOptions interrupt;
-  interrupt.interrupt_when = path("resumed.safetensors.checkpoint");
+  interrupt.interrupt_when = path("interrupted.checkpoint");
   // The run may have come through before the signal did: then there is nothing left to resume.
-  const int exit_code = run_to("resumed.safetensors", {}, interrupt).exit_code;
+  const int exit_code = run_to("interrupted", {}, interrupt).exit_code;
   if (exit_code != 0) {
     EXPECT_EQ(exit_code, 128 + SIGINT);
-    EXPECT_TRUE(fs::exists(path("resumed.safetensors.checkpoint")));
-    ASSERT_EQ(run_to("resumed.safetensors", {"--resume"}).exit_code, 0);
+    EXPECT_TRUE(fs::exists(path("interrupted.checkpoint")));
+    ASSERT_EQ(run_to("interrupted", {"--resume"}).exit_code, 0);
   }
-  EXPECT_TRUE(read_file(path("straight.safetensors")) == read_file(path("resumed.safetensors")));
+  expect_straight("interrupted");
+}
+
+// $VGGROOVE_KILLS: how often (default: once). Each kill comes at any moment of what a whole run
+// takes; a run that comes through is compared and begins again.
+TEST_F(FinetuneVerb, resumes_after_kills_at_random_moments_to_the_same_file) {
+  run_straight();
+  const char* const wanted = std::getenv("VGGROOVE_KILLS");
+  const int num_kills = wanted != nullptr ? std::atoi(wanted) : 1;
+  Random random(static_cast<std::uint64_t>(num_kills));
+  int kills = 0;
+  while (kills < num_kills) {
+    testing::RunOptions how;
+    how.kill_after = std::chrono::milliseconds(
+        1 + static_cast<std::int64_t>(1000 * random.uniform() * straight_duration_.count()));
+    const int exit_code = run_to("killed", {"--resume"}, how).exit_code;
+    if (exit_code == 0) {
+      expect_straight("killed");
+      fs::remove(path("killed"));
+    } else {
+      ASSERT_EQ(exit_code, 128 + SIGKILL);
+      ++kills;
+    }
+  }
+  ASSERT_EQ(run_to("killed", {"--resume"}).exit_code, 0);
+  expect_straight("killed");
 }
 
 TEST_F(FinetuneVerb, decodes_audio_and_keeps_it_for_later_runs) {

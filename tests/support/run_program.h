@@ -30,10 +30,11 @@ struct ProgramResult {
 };
 
 struct RunOptions {
-  std::vector<std::string> environment;  // "NAME=value", added to ours
-  std::filesystem::path folder;          // to run in; empty: ours
-  std::string stdout_path;               // instead of catching `out`
-  std::filesystem::path interrupt_when;  // send SIGINT as soon as this file is not empty
+  std::vector<std::string> environment;     // "NAME=value", added to ours
+  std::filesystem::path folder;             // to run in; empty: ours
+  std::string stdout_path;                  // instead of catching `out`
+  std::filesystem::path interrupt_when;     // send SIGINT as soon as this file is not empty
+  std::chrono::milliseconds kill_after{0};  // send SIGKILL then; 0: never
 };
 
 inline std::string read_file(const std::filesystem::path& path) {
@@ -99,10 +100,16 @@ inline ProgramResult run_vggroove(const std::vector<std::string>& arguments,
   int status = 0;
   rusage usage{};
   bool interrupted = options.interrupt_when.empty();
-  while (wait4(child, &status, interrupted ? 0 : WNOHANG, &usage) == 0) {
+  bool killed = options.kill_after.count() == 0;
+  const auto start = std::chrono::steady_clock::now();
+  while (wait4(child, &status, interrupted && killed ? 0 : WNOHANG, &usage) == 0) {
+    if (!killed && std::chrono::steady_clock::now() - start >= options.kill_after) {
+      kill(child, SIGKILL);
+      killed = true;
+    }
     std::error_code missing;
     const std::uintmax_t size = std::filesystem::file_size(options.interrupt_when, missing);
-    if (!missing && size > 0) {
+    if (!interrupted && !missing && size > 0) {
       kill(child, SIGINT);
       interrupted = true;
     }
