@@ -56,8 +56,7 @@ FeatureSet toy_logmels(int classes, int clips_per_class, float signal) {
 struct Trainee {
   explicit Trainee(const FeatureSet& logmels, unsigned num_threads = 2, std::size_t max_batch = 32,
                    Precision precision = Precision::kFp32)
-      : backend(num_threads, precision),
-        net(backend, small_net(logmels.labels.size()), max_batch) {
+      : backend(num_threads, precision), net(backend, small_net(logmels.labels.size()), max_batch) {
     const auto layers = net.net().layers();
     Random random(3);
     for (std::size_t i = 0; i < net.parameters().size(); ++i) {
