@@ -1,5 +1,5 @@
 # A thin front to CMake. `make demo` and `make test` install what is missing and build first.
-.PHONY: help deps build demo test test-asan test-tsan fuzz lint format check bench gpu-check peers install clean
+.PHONY: help browser deps build demo test test-asan test-tsan fuzz lint format check bench gpu-check peers install clean
 .DEFAULT_GOAL := help
 
 JOBS ?= $(shell nproc)
@@ -59,7 +59,10 @@ format:
 	@tools/deps.sh lint
 	@tools/format.sh -i
 
-check: lint test test-asan fuzz test-tsan
+browser:
+	@tools/deps.sh browser
+
+check: browser lint test test-asan fuzz test-tsan
 	@tests/install/run.sh build/release
 
 bench: build

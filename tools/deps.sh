@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing from the distribution's packages (Debian 12 or newer, Ubuntu 24.04).
-#   tools/deps.sh GROUP...     groups: build test lint sanitize demo peers
+#   tools/deps.sh GROUP...     groups: build test browser lint sanitize demo peers
 # Says what it installs and what for; does nothing, quietly, when all of it is there.
 set -euo pipefail
 
@@ -34,6 +34,8 @@ test|libgmock-dev|unit tests
 test|libleveldb-dev|writes tables to read
 test|libbenchmark-dev|benchmarks
 test|python3|checks of the source tree
+browser|chromium-headless-shell|looks at the report's page
+browser|fonts-dejavu-core|letters for it
 lint|clang-format|layout of the code
 lint|clang-tidy|static analysis
 sanitize|clang|fuzzing and sanitizers

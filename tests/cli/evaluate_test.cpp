@@ -69,6 +69,18 @@ class Evaluate : public ::testing::Test {
   std::string table_ = (folder_ / "set.npz").string();
 };
 
+TEST_F(Evaluate, writes_a_report) {
+  const ProgramResult result = evaluate({"--report", (folder_ / "report").string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string page = read_file(folder_ / "report/index.html");
+  EXPECT_NE(page.find("66.7<small>%</small>"), std::string::npos);
+  EXPECT_NE(page.find("blues</bdi> taken for"), std::string::npos);
+  EXPECT_EQ(page.find("id=\"folds\""), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "report/metrics.json")).at("num_clips"), 3);
+  write_head(folder_ / "file");
+  EXPECT_EQ(evaluate({"--report", (folder_ / "file").string()}).exit_code, 1);
+}
+
 TEST_F(Evaluate, prints_a_table) {
   const ProgramResult result = evaluate();
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -166,6 +166,20 @@ TEST_F(TrainVerbs, crossval_compares_folds_by_clips_with_folds_by_groups) {
   EXPECT_TRUE(fs::exists(path("c.png")));
 }
 
+TEST_F(TrainVerbs, crossval_writes_a_report_with_folds_and_curves) {
+  const ProgramResult result = run("crossval", {"--folds", "4", "--members", "2", "--folds-by",
+                                                "both", "--report", path("report")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string page = read_file(path("report/index.html"));
+  for (const char* words : {"100.0<small>%</small>", "id=\"folds\"", "id=\"curves\"", "8 trainings",
+                            "Every clip was predicted rightly", "--hidden"}) {
+    EXPECT_NE(page.find(words), std::string::npos) << words;
+  }
+  EXPECT_NE(read_file(path("report/predictions.csv")).find("path,label,prediction,fold,p_class0"),
+            std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(read_file(path("report/metrics.json"))).at("runs").size(), 2U);
+}
+
 TEST_F(TrainVerbs, crossval_warns_of_groups_on_both_sides) {
   const ProgramResult result =
       run("crossval", {"--folds", "3", "--members", "1", "--folds-by", "clips"});

@@ -26,7 +26,7 @@ std::string section(const char* id, const char* heading, const std::string& cont
 }
 
 std::string percent(double share) {
-  return fmt::format("{:.1f} %", 100 * share);
+  return fmt::format("{:.1f}&nbsp;%", 100 * share);
 }
 
 // A name from outside, which must not turn the direction of what stands beside it.
@@ -111,9 +111,11 @@ std::string result_section(const ScoredRun& run) {
   html += fmt::format(
       "<div class=\"headline\">\n<div>\n<p class=\"big\">{:.1f}<small>%</small></p>\n"
       "<p class=\"of\">of {} clips are right; 95&nbsp;% interval <strong>{:.1f} to "
-      "{:.1f}&nbsp;%</strong></p>\n</div>\n<div>{}</div>\n</div>\n",
+      "{:.1f}&nbsp;%</strong></p>\n</div>\n<div>{}<p class=\"note\">Bands are 95&nbsp;% intervals; "
+      "the "
+      "dashed line is guessing, {}.</p></div>\n</div>\n",
       100 * score.accuracy, metrics.num_clips, 100 * score.low, 100 * score.high,
-      score_strip(run.scores, k));
+      score_strip(run.scores, k), percent(1 / static_cast<double>(k)));
   html += "<dl class=\"tiles\">\n";
   html += tile("Macro F1", fmt::format("{:.3f}", metrics.macro.f1), "mean over the genres");
   if (static_cast<std::size_t>(metrics.top_k) < k) {

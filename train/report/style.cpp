@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "plot/canvas.h"
-#include "plot/colour_map.h"
 
 namespace vggroove {
 namespace {
@@ -95,7 +94,7 @@ th { font-weight: 600; text-align: left; }
 .scores { width: 100%; }
 .scores th, .scores td { padding: .42rem .5rem; border-top: 1px solid var(--rule); }
 .scores thead th { border-top: 0; color: var(--quiet); font-weight: 500; }
-.scores td, .scores thead th + th { text-align: right; }
+.scores td, .scores thead th + th { text-align: right; white-space: nowrap; }
 .scores tfoot th { font-weight: 500; color: var(--quiet); }
 .meter { display: block; height: 4px; border-radius: 2px; background: var(--rule); margin-top: 3px;
   min-width: 2.6rem; }
@@ -103,7 +102,7 @@ th { font-weight: 600; text-align: left; }
 details { margin-top: .9rem; font-size: .875rem; }
 summary { cursor: pointer; color: var(--right); }
 .chart { display: block; font-size: 12px; max-width: 44rem; }
-.chart text { fill: var(--quiet); }
+.chart text { fill: var(--quiet); paint-order: stroke; stroke: var(--panel); stroke-width: 3px; }
 .chart .end { text-anchor: end; } .chart .middle { text-anchor: middle; }
 .chart .label { fill: var(--ink); }
 .chart line, .chart polyline { fill: none; stroke-width: 1; }
@@ -167,12 +166,27 @@ std::string hex(plot::Colour colour) {
   return fmt::format("#{:02x}{:02x}{:02x}", colour.red, colour.green, colour.blue);
 }
 
+// WCAG 2.2: relative luminance.
+double luminance(plot::Colour colour) {
+  const auto linear = [](std::uint8_t channel) {
+    const double value = channel / 255.0;
+    return value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
+  };
+  return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
+}
+
+// Black or white, whichever has the larger contrast: 4.58 at least, on any colour.
+const char* ink_on(plot::Colour background) {
+  const double light = luminance(background) + 0.05;
+  return light / 0.05 > 1.05 / light ? "#000" : "#fff";
+}
+
 std::string shades(const char* name, const Ends& ends) {
   std::string rules;
   for (int shade = 1; shade <= kNumShades; ++shade) {
     const plot::Colour colour = between(ends, static_cast<double>(shade) / kNumShades);
-    rules += fmt::format(".{}{}{{background:{};color:{}}}\n", name, shade, hex(colour),
-                         hex(plot::ink_on(colour)));
+    rules +=
+        fmt::format(".{}{}{{background:{};color:{}}}\n", name, shade, hex(colour), ink_on(colour));
   }
   return rules;
 }

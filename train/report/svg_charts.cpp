@@ -61,7 +61,7 @@ std::string percent_axis(int plot_height) {
   for (int percent = 0; percent <= 100; percent += 20) {
     const std::string x = at(percent / 100.0);
     svg += line("grid", x, 0, x, plot_height);
-    svg += text("tick middle", x, plot_height + 16,
+    svg += text(percent == 100 ? "tick end" : "tick middle", x, plot_height + 16,
                 percent == 100 ? "100 %" : fmt::format("{}", percent));
   }
   return svg;
@@ -275,7 +275,7 @@ std::string reliability_chart(const Calibration& calibration) {
   const double bottom = kPlot + kGap + kBars;
   bars += line("axis", "0", bottom, "100%", bottom);
   for (int percent = 0; percent <= 100; percent += 20) {
-    bars += text("tick middle", at(percent / 100.0), bottom + 16,
+    bars += text(percent == 100 ? "tick end" : "tick middle", at(percent / 100.0), bottom + 16,
                  percent == 100 ? "100 %" : fmt::format("{}", percent));
   }
   bars += text("label middle", "50%", bottom + kTickSpace + 14,
