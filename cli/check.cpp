@@ -99,6 +99,10 @@ CheckReport run_check(std::span<const LabelledFile> files, const CheckOptions& o
     InterruptGuard::throw_if_interrupted();
     line.show(fmt::format("{} clips compared", clips_done));
   };
+  progress.on_confirm = [&](std::size_t pairs_done, std::size_t pairs) {
+    InterruptGuard::throw_if_interrupted();
+    line.show(fmt::format("{} of {} near duplicates listened to again", pairs_done, pairs));
+  };
   CheckReport report = check_dataset(files, options, progress);
   line.clear();
   fmt::print(stderr, "{}\n", summary_text("checked", decoding, line.elapsed_s()));
@@ -180,9 +184,16 @@ void write_json(const CheckVerbOptions& options, std::span<const LabelledFile> f
     for (const std::size_t file : finding.files) {
       paths.push_back(valid_utf8(files[file].path.native()));
     }
-    json["problems"].push_back({{"problem", problem_name(finding.problem)},
-                                {"files", std::move(paths)},
-                                {"details", valid_utf8(finding.details)}});
+    nlohmann::json problem = {{"problem", problem_name(finding.problem)},
+                              {"files", std::move(paths)},
+                              {"details", valid_utf8(finding.details)}};
+    if (finding.match) {
+      problem["offset_s"] = finding.match->offset_s;
+      problem["overlap_s"] = finding.match->overlap_s;
+      problem["bit_error_rate"] = finding.match->bit_error_rate;
+      problem["logmel_distance"] = finding.match->logmel_distance;
+    }
+    json["problems"].push_back(std::move(problem));
   }
   for (std::size_t file = 0; file < files.size(); ++file) {
     json["files"].push_back(file_json(files[file], report.facts[file], report.groups[file]));

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <sndfile.h>
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -76,6 +77,20 @@ TEST_F(CheckVerb, reports_problems_and_exits_with_3) {
   EXPECT_EQ(grouped[2].path, folder_ / "set/rock/b, again.wav");
   EXPECT_EQ(grouped[2].label, "rock");
   EXPECT_EQ(grouped[2].group, "duplicate 1");
+}
+
+TEST_F(CheckVerb, json_has_the_figures_of_near_duplicates) {
+  add("set/blues/a.wav", 1);
+  testing::write_clip(folder_ / "set/blues/b.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS,
+                      machine_music(1, 1, 4));
+  const ProgramResult run = run_vggroove({"check", path("set"), "--json", "-"});
+  EXPECT_EQ(run.exit_code, 3) << run.err;
+  const nlohmann::json problem = nlohmann::json::parse(run.out).at("problems").at(0);
+  EXPECT_EQ(problem.at("problem"), "near-duplicate");
+  EXPECT_LE(std::abs(problem.at("offset_s").get<double>()), 0.02);
+  EXPECT_GE(problem.at("overlap_s"), 3);
+  EXPECT_LE(problem.at("bit_error_rate"), 0.3);
+  EXPECT_LE(problem.at("logmel_distance"), 0.5);
 }
 
 TEST_F(CheckVerb, takes_a_folder_without_labels_and_ignores_what_it_is_told_to) {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "engine/device/parallel_for.h"
-#include "train/check/near_duplicates.h"
+#include "train/check/aligned_logmels.h"
 
 namespace vggroove {
 namespace {
@@ -87,7 +87,10 @@ class Check {
   }
   void add(Problem problem, std::vector<std::size_t> files, std::string details) {
     if (looks_for(problem)) {
-      report_.findings.push_back({problem, std::move(files), std::move(details)});
+      report_.findings.push_back({.problem = problem,
+                                  .files = std::move(files),
+                                  .details = std::move(details),
+                                  .match = std::nullopt});
     }
   }
 
@@ -193,15 +196,47 @@ class Check {
         fingerprints.push_back(std::move(report_.facts[file].fingerprint));
       }
     }
-    const std::vector<NearDuplicate> pairs =
+    std::vector<NearDuplicate> pairs =
         find_near_duplicates(fingerprints, options_.num_threads, progress.on_match);
-    for (const NearDuplicate& pair : pairs) {
-      const std::size_t first = clips[pair.first], second = clips[pair.second];
-      duplicates_.join(first, second);
-      add(Problem::kNearDuplicate, {first, second},
-          fmt::format("{:.1f} s in common, {:+.2f} s apart, {:.1f} % of the bits differ",
-                      pair.overlap_s, pair.offset_s, 100 * pair.bit_error_rate));
+    for (NearDuplicate& pair : pairs) {
+      pair.first = clips[pair.first];
+      pair.second = clips[pair.second];
     }
+    measure(pairs, progress);
+    for (const NearDuplicate& pair : pairs) {
+      if (pair.logmel_distance <= kMaxLogMelDistance) {
+        duplicates_.join(pair.first, pair.second);
+        add(Problem::kNearDuplicate, {pair.first, pair.second},
+            fmt::format(
+                "{:.1f} s in common, {:+.2f} s apart, {:.1f} % of the bits differ, log-mels "
+                "{:.3f} apart",
+                pair.overlap_s, pair.offset_s, 100 * pair.bit_error_rate, pair.logmel_distance));
+        report_.findings.back().match = pair;
+      }
+    }
+  }
+
+  // The log-mel distance of each pair. A file that can no longer be read confirms nothing.
+  void measure(std::vector<NearDuplicate>& pairs, const CheckProgress& progress) {
+    std::mutex mutex;
+    std::size_t pairs_done = 0;
+    parallel_for(
+        pairs.size(),
+        [&](std::size_t i) {
+          NearDuplicate& pair = pairs[i];
+          try {
+            pair.logmel_distance =
+                logmel_distance_of(pair, files_[pair.first].path, files_[pair.second].path);
+          } catch (const Error&) {
+            pair.logmel_distance = 1;
+          }
+          const std::lock_guard lock(mutex);
+          ++pairs_done;
+          if (progress.on_confirm) {
+            progress.on_confirm(pairs_done, pairs.size());
+          }
+        },
+        options_.num_threads);
   }
 
   void find_disagreements() {

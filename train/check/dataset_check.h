@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "train/check/clip_facts.h"
+#include "train/check/near_duplicates.h"
 #include "train/manifest.h"
 
 namespace vggroove {
@@ -46,8 +47,9 @@ struct CheckOptions {
 
 struct Finding {
   Problem problem;
-  std::vector<std::size_t> files;  // one, or those that stand in this relation
-  std::string details;             // "3.1 % of its samples are clipped"
+  std::vector<std::size_t> files;      // one, or those that stand in this relation
+  std::string details;                 // "3.1 % of its samples are clipped"
+  std::optional<NearDuplicate> match;  // of a near duplicate; its clips are the indices of files
 };
 
 struct CheckReport {
@@ -56,12 +58,14 @@ struct CheckReport {
   std::vector<std::string> groups;  // [files] joins duplicates and the groups of the manifest
 };
 
-// One pass over each file on all cores, then the search for duplicates. A file that cannot be read
-// is a finding. on_file and on_match are called from one thread at a time; what they throw ends the
-// check. The same report for any number of threads.
+// One pass over each file on all cores, then the search for duplicates, and a second pass over the
+// files that fingerprints take for near duplicates: their log-mels must agree, too. A file that
+// cannot be read is a finding. on_file, on_match and on_confirm are called from one thread at a
+// time; what they throw ends the check. The same report for any number of threads.
 struct CheckProgress {
   std::function<void(std::size_t files_done, double audio_seconds)> on_file;
   std::function<void(std::size_t clips_done)> on_match;
+  std::function<void(std::size_t pairs_done, std::size_t pairs)> on_confirm;
 };
 CheckReport check_dataset(std::span<const LabelledFile> files, const CheckOptions& options,
                           const CheckProgress& progress = {});

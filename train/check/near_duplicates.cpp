@@ -135,11 +135,10 @@ std::optional<NearDuplicate> compare_around(const Fingerprint& a, const Fingerpr
     const double overlap_s = static_cast<double>(num_compared) / kFingerprintCodesPerSecond;
     if (overlap_s >= kShortestOverlapSeconds && rate <= kMaxBitErrorRate &&
         (!best || rate < best->bit_error_rate)) {
-      best = NearDuplicate{.first = 0,
-                           .second = 0,
-                           .offset_s = static_cast<double>(offset) / kFingerprintCodesPerSecond,
-                           .overlap_s = overlap_s,
-                           .bit_error_rate = rate};
+      best.emplace();
+      best->offset_s = static_cast<double>(offset) / kFingerprintCodesPerSecond;
+      best->overlap_s = overlap_s;
+      best->bit_error_rate = rate;
     }
   }
   return best;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct NearDuplicate {
   double offset_s = 0;        // where the first one's beginning lies in the second; may be negative
   double overlap_s = 0;       // that says something: without silence
   double bit_error_rate = 0;  // of the codes there, 0 to kMaxBitErrorRate
+  // Where check_dataset() confirmed the pair: aligned_logmels.h.
+  double logmel_distance = std::numeric_limits<double>::quiet_NaN();
 };
 
 // Unrelated music differs in 0.40 of the bits at its best offset, or more; docs/decisions/0008 has

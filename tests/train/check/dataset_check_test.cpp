@@ -11,6 +11,7 @@
 #include "frontend/audio/resampler.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/train/check/music.h"
+#include "train/check/aligned_logmels.h"
 
 namespace vggroove {
 namespace {
@@ -102,6 +103,10 @@ TEST_F(DatasetCheck, finds_copies_of_the_same_recording) {
   std::vector<std::vector<std::size_t>> with_original;
   for (const Finding& finding : report_.findings) {
     EXPECT_EQ(finding.problem, Problem::kNearDuplicate);
+    ASSERT_TRUE(finding.match.has_value());
+    EXPECT_EQ((std::vector<std::size_t>{finding.match->first, finding.match->second}),
+              finding.files);
+    EXPECT_LE(finding.match->logmel_distance, kMaxLogMelDistance);
     if (finding.files.front() == 0) {
       with_original.push_back(finding.files);
       RecordProperty(files_[finding.files[1]].path.filename().string(), finding.details);
