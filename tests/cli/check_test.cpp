@@ -130,12 +130,12 @@ TEST_F(CheckVerb, crossval_warns_of_duplicates_in_different_folds_only) {
   };
   const ProgramResult apart = run("apart.npz");
   EXPECT_EQ(apart.exit_code, 0) << apart.err;
-  EXPECT_TRUE(contains(apart.err, "10 clips have a copy in another fold")) << apart.err;
+  EXPECT_TRUE(contains(apart.err, "10 clips have a copy in another part")) << apart.err;
 
   features = testing::toy_features(2, 10, 8);
   const ProgramResult clean = run("clean.npz");
   EXPECT_EQ(clean.exit_code, 0) << clean.err;
-  EXPECT_FALSE(contains(clean.err, "copy in another fold")) << clean.err;
+  EXPECT_FALSE(contains(clean.err, "copy in another part")) << clean.err;
 }
 
 }  // namespace
