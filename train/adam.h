@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,13 +12,19 @@ namespace vggroove {
 class Adam {
  public:
   // weight_decay [parameters]: 0 where a parameter (a bias) must not shrink
-  Adam(double learning_rate, std::vector<float> weight_decay);
+  Adam(double learning_rate, std::span<const float> weight_decay);
   // parameters and gradient [parameters]
   void step(std::span<float> parameters, std::span<const float> gradient);
 
  private:
+  struct Run {  // of parameters with the same weight decay
+    std::size_t count = 0;
+    float weight_decay = 0;
+  };
+
   double learning_rate_;
-  std::vector<float> weight_decay_, first_moment_, second_moment_;
+  std::vector<Run> runs_;
+  std::vector<float> first_moment_, second_moment_;
   std::int64_t num_steps_ = 0;
 };
 

@@ -118,9 +118,9 @@ std::vector<CrossValidationReport> cross_validate(
     }
   };
   parallel_for(partitions.size(), run_partition, options.num_threads);
-  for (CrossValidationReport& report : reports) {
-    score_predictions(report, features, options.seed);
-  }
+  parallel_for(
+      reports.size(), [&](std::size_t s) { score_predictions(reports[s], features, options.seed); },
+      options.num_threads);
   return reports;
 }
 

@@ -30,7 +30,7 @@ TEST(Adam, steps_are_those_of_pytorch_adamw) {
 }
 
 TEST(Adam, first_step_is_the_learning_rate_whatever_the_gradient) {
-  Adam adam(0.25, {0, 0});
+  Adam adam(0.25, std::vector<float>{0, 0});
   std::vector<float> parameters = {1, 1};
   adam.step(parameters, std::vector<float>{1000, -1e-3F});
   testing::expect_within(std::abs(parameters[0] - 0.75), 1e-5, "large gradient");
