@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "cli/report_folder.h"
 #include "cli/unicode_text.h"
@@ -32,11 +31,12 @@ std::string interval_text(const MetricSummary& score) {
 // "hidden 64, learning_rate 0.003": what varies between the settings; "all" where nothing does.
 std::string setting_text(const std::vector<nlohmann::json>& settings, std::size_t which) {
   std::vector<std::string> parts;
-  for (const auto& [name, value] : settings[which].items()) {
-    const bool varies = std::any_of(settings.begin(), settings.end(),
-                                    [&](const auto& other) { return other.at(name) != value; });
+  for (const auto& item : settings[which].items()) {
+    const bool varies = std::any_of(
+        settings.begin(), settings.end(),
+        [&item](const nlohmann::json& other) { return other.at(item.key()) != item.value(); });
     if (varies) {
-      parts.push_back(fmt::format("{} {}", name, value.dump()));
+      parts.push_back(fmt::format("{} {}", item.key(), item.value().dump()));
     }
   }
   return parts.empty() ? "the only setting" : fmt::format("{}", fmt::join(parts, ", "));
