@@ -109,14 +109,18 @@ std::optional<DensePlan> DensePlan::find(const CublasLtHandle& handle,
   return plan.choose_algorithm() ? std::optional(std::move(plan)) : std::nullopt;
 }
 
+Error dense_plan_missing(const DenseProduct& product) {
+  return Error(
+      ErrorClass::kDevice,
+      fmt::format("GPU: cuBLASLt knows no way to compute {} examples of a dense layer "
+                  "with {} inputs and {} outputs in {}",
+                  product.n, product.inputs, product.outputs, precision_name(product.precision)));
+}
+
 DensePlan::DensePlan(const CublasLtHandle& handle, const DenseProduct& product) {
   std::optional<DensePlan> found = find(handle, product);
   if (!found) {
-    throw Error(
-        ErrorClass::kDevice,
-        fmt::format("GPU: cuBLASLt knows no way to compute {} examples of a dense layer "
-                    "with {} inputs and {} outputs in {}",
-                    product.n, product.inputs, product.outputs, precision_name(product.precision)));
+    throw dense_plan_missing(product);
   }
   *this = std::move(*found);
 }

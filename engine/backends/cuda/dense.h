@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/error.h"
 #include "engine/device/device.h"
 
 namespace vggroove::cuda {
@@ -38,6 +39,9 @@ struct DenseProduct {
   bool bf16_output = false;  // with Precision::kBf16
   bool grad_bias = false;    // kWgrad
 };
+
+// What to throw where cuBLASLt knows no way to compute it.
+Error dense_plan_missing(const DenseProduct& product);
 
 class DensePlan {
  public:

@@ -43,8 +43,7 @@ void CudaTraining::run_dense(const DenseProduct& product, const DensePlan::Opera
                              bool accumulate) {
   const DensePlan* const plan = find_dense_plan(product);
   if (plan == nullptr) {
-    DensePlan{cublaslt_, product};  // throws: says what there is no way for
-    return;
+    throw dense_plan_missing(product);
   }
   plan->run(stream_.get(), operands, scratch(kWorkspace, plan->workspace_bytes()), accumulate);
 }
