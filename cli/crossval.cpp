@@ -141,6 +141,7 @@ std::vector<std::optional<int>> parts_of_clips(const CrossvalRun& run, std::size
 std::size_t num_apart(std::vector<std::vector<std::size_t>> sets,
                       const std::vector<std::optional<int>>& parts) {
   std::vector<int> part_of_clip;
+  part_of_clip.reserve(parts.size());
   for (const std::optional<int>& part : parts) {
     part_of_clip.push_back(part.value_or(-1));
   }

@@ -126,8 +126,7 @@ Choice check_shapes(const Description& description, const Layout& a_stored, cons
   if (has_bias_gradient(description) && d.type != NumberType::kFp32) {
     throw Violation("cublasLtMatmul: only fp32 gradients of biases are simulated");
   }
-  Choice choice;
-  std::memset(&choice, 0, sizeof choice);  // it is compared byte by byte
+  Choice choice{};
   choice.rows = d.rows;
   choice.columns = d.columns;
   choice.depth = a.columns;
@@ -365,7 +364,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     const Layout a_copy = mine<Layout>(a_layout), b_copy = mine<Layout>(b_layout),
                  d_copy = mine<Layout>(d_layout);
     const Choice choice = check_shapes(product, a_copy, b_copy, mine<Layout>(c_layout), d_copy);
-    if (algorithm == nullptr || std::memcmp(algorithm, &choice, sizeof choice) != 0) {
+    Choice chosen{};
+    if (algorithm != nullptr) {
+      std::memcpy(&chosen, algorithm, sizeof chosen);
+    }
+    if (!(chosen == choice)) {
       throw Violation("cublasLtMatmul: the algorithm was chosen for another product");
     }
     if (workspace_bytes < kWorkspaceBytes) {
