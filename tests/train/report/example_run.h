@@ -101,8 +101,9 @@ inline constexpr const char* kHostileNames[] = {
     "&lt;b&gt; &amp; &#0; &copy;",
     "{} {0} %s -- <!-- ]]>",
     "\u202egnp.3pm \u0645\u0648\u0633\u064a\u0642\u0649 \U0001F3B5 \u97f3\u697d",
-    "a very long name without any place to break it "
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+    ("a very long name without any place to break it "
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+     "x")};
 
 // The example with every text that comes from outside replaced by a hostile one.
 inline RunReport hostile_run() {
