@@ -9,6 +9,7 @@
 #include "tests/e2e/shared_files.h"
 #include "tests/support/compare.h"
 #include "tests/support/run_program.h"
+#include "tests/support/sanitized.h"
 #include "tests/train/toy_features.h"
 #include "train/logmel_set.h"
 #include "weights/model_file.h"
@@ -73,6 +74,9 @@ std::vector<float> finetuned(const fs::path& folder, const std::string& device) 
 }
 
 TEST(Sim, finetuning_takes_the_steps_of_the_cpu) {
+  if (kSanitized) {
+    GTEST_SKIP() << "minutes there; sim_training_test runs the same operations on a smaller net";
+  }
   const TemporaryFolder folder;
   write_feature_table(folder / "set.npz", toy_features(2, 1, 3, 1, kLogMelFeatures, 1));
   const std::vector<float> before =
