@@ -45,7 +45,7 @@ std::vector<fs::path> plugin_folders() {
 fs::path find_plugin(Device device) {
   for (const fs::path& folder : plugin_folders()) {
     std::error_code missing;
-    const fs::path file = folder / plugin_file_name(device);
+    fs::path file = folder / plugin_file_name(device);
     if (fs::is_regular_file(file, missing)) {
       return file;
     }
