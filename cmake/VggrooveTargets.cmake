@@ -5,7 +5,7 @@ target_compile_options(vggroove_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Werror)
 if(VGGROOVE_SANITIZE)
-  target_compile_options(vggroove_flags INTERFACE -fsanitize=${VGGROOVE_SANITIZE} -fno-omit-frame-pointer -g
+  target_compile_options(vggroove_flags INTERFACE -fsanitize=${VGGROOVE_SANITIZE} -fno-omit-frame-pointer -g1
     -fno-sanitize-recover=all)
   target_link_options(vggroove_flags INTERFACE -fsanitize=${VGGROOVE_SANITIZE})
 endif()
@@ -53,6 +53,8 @@ endfunction()
 function(vggroove_test name)
   cmake_parse_arguments(arg "" "PREFIX" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
+  # Most of a test is expectations, compiled once and run once: optimising them takes longer than it saves.
+  target_compile_options(${name} PRIVATE -O0)
   target_link_libraries(${name} PRIVATE ${arg_LINK} vggroove_test_support GTest::gtest_main vggroove_flags)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${arg_PREFIX}"
                        PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
