@@ -15,7 +15,7 @@ help:
 	@echo "make test-asan  tests under AddressSanitizer and UBSan     make test-tsan  under ThreadSanitizer"
 	@echo "make fuzz       every parser's fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make lint       clang-format and clang-tidy                make format  reformat"
-	@echo "make bench      benchmarks of this machine                 make peers   against PyTorch and ONNX Runtime"
+	@echo "make bench      benchmarks of this machine                 make peers   against PyTorch, ONNX Runtime, scikit-learn"
 	@echo "make gpu-check  everything that needs a GPU, into one report (docs/ladder.md)"
 	@echo "make install    into PREFIX=$(PREFIX)"
 

@@ -12,6 +12,7 @@ loaded and warm; our time in the files race includes starting the program and lo
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -249,17 +250,14 @@ def files_race(args, model, weights):
     }
 
 
-def machine():
-    import onnxruntime
-    import torch
-
+def machine(*packages):
+    """The machine, and the versions of the packages that take part."""
     cpu = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith(("model name", "model\t"))]
     return {
         "cpu": " model ".join(reversed(cpu[:2])),
         "cores": CORES,
         "kernel": platform.release(),
-        "torch": torch.__version__,
-        "onnxruntime": onnxruntime.__version__,
+        **{package: importlib.metadata.version(package) for package in packages},
         "python": platform.python_version(),
     }
 
@@ -281,8 +279,8 @@ def main():
         run(args.program, "weights", "export", model, "--to", "npz", "--out", weights)
     # One race alone replaces its own part of a result of the same machine and versions only.
     result = json.loads(args.out.read_text()) if args.race != "both" and args.out.exists() else {}
-    if result.get("machine") != machine():
-        result = {"machine": machine()}
+    if result.get("machine") != (here := machine("torch", "onnxruntime")):
+        result = {"machine": here}
     if args.race != "files":
         result["network"] = network_race(args, model, weights, make_files(args.work / "mp3", 8, 240)[0])
     if args.race != "network":

@@ -127,7 +127,7 @@ def race(args):
     for peer in peers:
         peer.process.kill()
         peer.process.wait()
-    result = {"machine": machine(), "unit": "examples/s", "batch": BATCH, "losses": losses, "rates": rates}
+    result = {"machine": machine("torch"), "unit": "examples/s", "batch": BATCH, "losses": losses, "rates": rates}
     result["peak_rss_mb"] = {name: values["peak_rss_mb"] for name, values in first.items()}
     for name, own_precision in own.items():
         for precision in PRECISIONS:
