@@ -39,6 +39,29 @@ bool is_lost(cudaError_t error) {
   }
 }
 
+// cuFFT has no function for it.
+std::string name_of(cufftResult result) {
+#define VGGROOVE_CASE(name) \
+  case name:                \
+    return #name
+  switch (result) {
+    VGGROOVE_CASE(CUFFT_INVALID_PLAN);
+    VGGROOVE_CASE(CUFFT_ALLOC_FAILED);
+    VGGROOVE_CASE(CUFFT_INVALID_TYPE);
+    VGGROOVE_CASE(CUFFT_INVALID_VALUE);
+    VGGROOVE_CASE(CUFFT_INTERNAL_ERROR);
+    VGGROOVE_CASE(CUFFT_EXEC_FAILED);
+    VGGROOVE_CASE(CUFFT_SETUP_FAILED);
+    VGGROOVE_CASE(CUFFT_INVALID_SIZE);
+    VGGROOVE_CASE(CUFFT_INVALID_DEVICE);
+    VGGROOVE_CASE(CUFFT_NO_WORKSPACE);
+    VGGROOVE_CASE(CUFFT_NOT_SUPPORTED);
+    default:
+      return fmt::format("cufftResult {}", static_cast<int>(result));
+  }
+#undef VGGROOVE_CASE
+}
+
 }  // namespace
 
 void check(cudaError_t result, const char* call, const char* file, int line) {
@@ -66,6 +89,18 @@ void check(cublasStatus_t result, const char* call, const char* file, int line) 
   const std::string message = fmt::format("GPU: {}: {} ({}:{})", function_name(call),
                                           cublasLtGetStatusName(result), file_name(file), line);
   if (result == CUBLAS_STATUS_ALLOC_FAILED) {
+    throw OutOfDeviceMemory(message);
+  }
+  throw Error(ErrorClass::kDevice, message);
+}
+
+void check(cufftResult result, const char* call, const char* file, int line) {
+  if (result == CUFFT_SUCCESS) {
+    return;
+  }
+  const std::string message = fmt::format("GPU: {}: {} ({}:{})", function_name(call),
+                                          name_of(result), file_name(file), line);
+  if (result == CUFFT_ALLOC_FAILED) {
     throw OutOfDeviceMemory(message);
   }
   throw Error(ErrorClass::kDevice, message);

@@ -2,6 +2,7 @@
 
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
+#include <cufft.h>
 
 #include <string>
 
@@ -15,6 +16,7 @@ namespace vggroove::cuda {
 // error) answers every later call with the same error: the message says so.
 void check(cudaError_t result, const char* call, const char* file, int line);
 void check(cublasStatus_t result, const char* call, const char* file, int line);
+void check(cufftResult result, const char* call, const char* file, int line);
 
 }  // namespace vggroove::cuda
 
@@ -22,3 +24,5 @@ void check(cublasStatus_t result, const char* call, const char* file, int line);
   ::vggroove::cuda::check(static_cast<cudaError_t>(call), #call, __FILE__, __LINE__)
 #define VGGROOVE_CUBLASLT(call) \
   ::vggroove::cuda::check(static_cast<cublasStatus_t>(call), #call, __FILE__, __LINE__)
+#define VGGROOVE_CUFFT(call) \
+  ::vggroove::cuda::check(static_cast<cufftResult>(call), #call, __FILE__, __LINE__)

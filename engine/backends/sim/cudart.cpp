@@ -143,6 +143,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
     std::strncpy(properties->name, "simulated GPU", sizeof properties->name - 1);
     properties->major = 9;
+    properties->multiProcessorCount = 2;
     properties->totalGlobalMem = gpu.memory.device_limit();
   });
 }

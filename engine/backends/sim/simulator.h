@@ -58,7 +58,7 @@ class Simulator {
 
   Memory memory;
   Counts counts;
-  int library_objects = 0;  // handles and descriptors of cuDNN and cuBLASLt that exist
+  int library_objects = 0;  // handles, descriptors and plans of cuDNN, cuBLASLt and cuFFT
 
   // Every call names a live handle: a stream of this program, an event, a graph. Throw Violation.
   cudaStream_t create_stream();

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cufft.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/backends/cuda/owners.h"
+#include "kernels/dsp/logmel.h"
+
+namespace vggroove::cuda {
+
+// cuFFT's part of log-mel v1 and v2: a plan for the real transforms of a fixed number of frames, in
+// double precision, in the order of one stream. Used by one thread at a time.
+class LogmelTransform {
+ public:
+  // Throws as check.h says. Memory is the caller's: use_workspace() before the first run.
+  LogmelTransform(const CudaStream& stream, std::int64_t max_frames);
+  ~LogmelTransform();
+  LogmelTransform(const LogmelTransform&) = delete;
+  LogmelTransform& operator=(const LogmelTransform&) = delete;
+
+  std::size_t workspace_bytes() const { return workspace_bytes_; }
+  // workspace [workspace_bytes()], 256-byte aligned, alive as long as the plan is used.
+  void use_workspace(void* workspace) const;
+
+  // spectra [max_frames, 257] = the real FFT of frames [max_frames, 512], of which the first
+  // num_frames are given; the others are set to silence. So cuFFT runs the same kernels whatever
+  // num_frames is, and a spectrum's bits do not depend on how many others there are.
+  // Throws Error(kUsage) where num_frames > max_frames.
+  void run(SpectrumBin* spectra, double* frames, std::int64_t num_frames) const;
+
+ private:
+  cudaStream_t stream_;
+  std::int64_t max_frames_;
+  cufftHandle plan_ = CUFFT_PLAN_NULL;
+  std::size_t workspace_bytes_ = 0;
+};
+
+}  // namespace vggroove::cuda
