@@ -56,6 +56,9 @@ std::string name_of(cufftResult result) {
     VGGROOVE_CASE(CUFFT_INVALID_DEVICE);
     VGGROOVE_CASE(CUFFT_NO_WORKSPACE);
     VGGROOVE_CASE(CUFFT_NOT_SUPPORTED);
+    VGGROOVE_CASE(CUFFT_MISSING_DEPENDENCY);
+    VGGROOVE_CASE(CUFFT_NVRTC_FAILURE);
+    VGGROOVE_CASE(CUFFT_NVJITLINK_FAILURE);
     default:
       return fmt::format("cufftResult {}", static_cast<int>(result));
   }

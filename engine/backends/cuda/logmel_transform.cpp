@@ -1,8 +1,10 @@
 #include "engine/backends/cuda/logmel_transform.h"
 
+#include <cufftXt.h>
 #include <fmt/format.h>
 
 #include "engine/backends/cuda/check.h"
+#include "kernels/dsp/logmel_callbacks_image.h"
 
 namespace vggroove::cuda {
 namespace {
@@ -11,11 +13,17 @@ constexpr std::int64_t kBins = LogMelSpec::kNumBins;
 static_assert(sizeof(SpectrumBin) == sizeof(cufftDoubleComplex));
 }  // namespace
 
-LogmelTransform::LogmelTransform(const CudaStream& stream, std::int64_t max_frames)
-    : stream_(stream.get()), max_frames_(max_frames) {
+LogmelTransform::LogmelTransform(const CudaStream& stream, std::int64_t max_frames,
+                                 const LogMelCallerInfo* caller_info)
+    : stream_(stream.get()),
+      max_frames_(max_frames),
+      caller_info_(const_cast<LogMelCallerInfo*>(caller_info)) {
   VGGROOVE_CUFFT(cufftCreate(&plan_));
   try {
     VGGROOVE_CUFFT(cufftSetAutoAllocation(plan_, 0));  // before the plan is made, or it allocates
+    if (caller_info != nullptr) {
+      use_callbacks();
+    }
     long long size = kFftSize, frame_values = kFftSize, spectrum_values = kBins;
     VGGROOVE_CUFFT(cufftMakePlanMany64(plan_, 1, &size, &frame_values, 1, kFftSize,
                                        &spectrum_values, 1, kBins, CUFFT_D2Z, max_frames,
@@ -25,6 +33,15 @@ LogmelTransform::LogmelTransform(const CudaStream& stream, std::int64_t max_fram
     cufftDestroy(plan_);
     throw;
   }
+}
+
+// Before the plan is made: cuFFT then links them into its kernels.
+void LogmelTransform::use_callbacks() {
+  const CallbackImage image = logmel_callbacks_image();
+  VGGROOVE_CUFFT(cufftXtSetJITCallback(plan_, "vggroove_logmel_load", image.data, image.bytes,
+                                       CUFFT_CB_LD_REAL_DOUBLE, &caller_info_));
+  VGGROOVE_CUFFT(cufftXtSetJITCallback(plan_, "vggroove_logmel_store", image.data, image.bytes,
+                                       CUFFT_CB_ST_COMPLEX_DOUBLE, &caller_info_));
 }
 
 LogmelTransform::~LogmelTransform() {
@@ -45,7 +62,17 @@ void LogmelTransform::run(SpectrumBin* spectra, double* frames, std::int64_t num
     VGGROOVE_CUDA(cudaMemsetAsync(frames + num_frames * kFftSize, 0,
                                   missing * kFftSize * sizeof(double), stream_));
   }
-  VGGROOVE_CUFFT(cufftExecD2Z(plan_, frames, reinterpret_cast<cufftDoubleComplex*>(spectra)));
+  execute(spectra, frames);
+}
+
+void LogmelTransform::run_callbacks(SpectrumBin* scratch, const std::int16_t* pcm) const {
+  execute(scratch, pcm);
+}
+
+// cuFFT's own types: it only reads its input, out of place.
+void LogmelTransform::execute(SpectrumBin* out, const void* in) const {
+  VGGROOVE_CUFFT(cufftExecD2Z(plan_, static_cast<cufftDoubleReal*>(const_cast<void*>(in)),
+                              reinterpret_cast<cufftDoubleComplex*>(out)));
 }
 
 }  // namespace vggroove::cuda

@@ -10,12 +10,15 @@
 
 namespace vggroove::cuda {
 
-// cuFFT's part of log-mel v1 and v2: a plan for the real transforms of a fixed number of frames, in
+// cuFFT's part of log-mel v1 to v3: a plan for the real transforms of a fixed number of frames, in
 // double precision, in the order of one stream. Used by one thread at a time.
 class LogmelTransform {
  public:
   // Throws as check.h says. Memory is the caller's: use_workspace() before the first run.
-  LogmelTransform(const CudaStream& stream, std::int64_t max_frames);
+  //   caller_info  nothing, or on the device, for run_callbacks() in place of run(): then the plan
+  //                loads and stores through the callbacks of kernels/dsp/logmel_callbacks.cuh
+  LogmelTransform(const CudaStream& stream, std::int64_t max_frames,
+                  const LogMelCallerInfo* caller_info = nullptr);
   ~LogmelTransform();
   LogmelTransform(const LogmelTransform&) = delete;
   LogmelTransform& operator=(const LogmelTransform&) = delete;
@@ -30,9 +33,18 @@ class LogmelTransform {
   // Throws Error(kUsage) where num_frames > max_frames.
   void run(SpectrumBin* spectra, double* frames, std::int64_t num_frames) const;
 
+  // Magnitudes of max_frames frames, from and to where caller_info points to.
+  //   pcm      caller_info's, which is on the device
+  //   scratch  [max_frames, 257], what cuFFT takes for its output
+  void run_callbacks(SpectrumBin* scratch, const std::int16_t* pcm) const;
+
  private:
+  void use_callbacks();
+  void execute(SpectrumBin* out, const void* in) const;
+
   cudaStream_t stream_;
   std::int64_t max_frames_;
+  void* caller_info_;  // one for each device of a plan, of which ours have one
   cufftHandle plan_ = CUFFT_PLAN_NULL;
   std::size_t workspace_bytes_ = 0;
 };

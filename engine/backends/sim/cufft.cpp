@@ -1,6 +1,7 @@
 // Stands in for cuFFT: batches of one-dimensional transforms from real doubles to complex ones, as
-// the CUDA backend asks for them. Computed by radix 2 in double precision; checked thoroughly.
-#include <cufft.h>
+// the CUDA backend asks for them, with callbacks or without. Computed by radix 2 in double
+// precision; checked thoroughly.
+#include <cufftXt.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +9,11 @@
 #include <cstdint>
 #include <map>
 #include <numbers>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "engine/backends/sim/callback_image.h"
 #include "engine/backends/sim/simulator.h"
 #include "engine/backends/sim/violation.h"
 
@@ -34,8 +38,14 @@ struct Shape {
            sizeof(cufftDoubleComplex);
   }
 };
+struct Callbacks {
+  cufftJITCallbackLoadD load = nullptr;
+  cufftJITCallbackStoreZ store = nullptr;
+  void *load_info = nullptr, *store_info = nullptr;
+};
 struct Plan {
   Shape shape;
+  Callbacks callbacks;
   bool allocates = true;  // cuFFT's default
   cudaStream_t stream = nullptr;
   void* workspace = nullptr;
@@ -128,17 +138,42 @@ std::vector<std::size_t> bit_reversed(std::int64_t size) {
   return order;
 }
 
-void transform_rows(const Shape& shape, const double* in, cufftDoubleComplex* out) {
+struct Work {
+  Shape shape;
+  Callbacks callbacks;
+  double* in;
+  cufftDoubleComplex* out;
+
+  // What a callback is told: places in the whole input and output, distances included.
+  double load(std::int64_t place) const {
+    return callbacks.load == nullptr ? in[place]
+                                     : callbacks.load(in, static_cast<unsigned long long>(place),
+                                                      callbacks.load_info, nullptr);
+  }
+  void store(std::int64_t place, cufftDoubleComplex value) const {
+    if (callbacks.store == nullptr) {
+      out[place] = value;
+    } else {
+      callbacks.store(out, static_cast<unsigned long long>(place), value, callbacks.store_info,
+                      nullptr);
+    }
+  }
+};
+
+void transform_rows(const Work& work) {
+  const Shape& shape = work.shape;
   const auto roots = roots_of_unity(shape.size);
   const auto order = bit_reversed(shape.size);
   std::vector<cufftDoubleComplex> values(order.size());
   for (std::int64_t row = 0; row < shape.batch; ++row) {
-    const double* const samples = in + row * shape.in_distance;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = {samples[order[i]], 0};
+      const double value = work.load(row * shape.in_distance + static_cast<std::int64_t>(order[i]));
+      values[i] = {value, 0};
     }
     transform(values, roots);
-    std::copy_n(values.begin(), shape.num_bins(), out + row * shape.out_distance);
+    for (std::int64_t bin = 0; bin < shape.num_bins(); ++bin) {
+      work.store(row * shape.out_distance + bin, values[static_cast<std::size_t>(bin)]);
+    }
   }
 }
 
@@ -169,6 +204,37 @@ cufftResult cufftSetAutoAllocation(cufftHandle handle, int allocates) {
       throw Violation("cufftSetAutoAllocation: the plan is made, and has allocated");
     }
     plan.allocates = allocates != 0;
+  });
+}
+
+cufftResult cufftXtSetJITCallback(cufftHandle handle, const char* name, const void* image,
+                                  std::size_t image_bytes, cufftXtCallbackType type,
+                                  void** caller_info) {
+  return call([&] {
+    Plan& plan = live(handle, "cufftXtSetJITCallback");
+    if (plan.shape.batch != 0) {
+      throw Violation("cufftXtSetJITCallback: the plan is made, and its kernels are linked");
+    }
+    if (image_bytes != sizeof(SimCallbackImage)) {
+      throw Violation("cufftXtSetJITCallback: an image that was made for another device");
+    }
+    const auto& callbacks = *static_cast<const SimCallbackImage*>(image);
+    const auto* const found = std::ranges::find_if(callbacks, [&](const NamedCallback& callback) {
+      return std::string_view(callback.name) == name;
+    });
+    if (found == callbacks.end()) {
+      throw Violation(fmt::format("cufftXtSetJITCallback: the image has no {}", name));
+    }
+    Simulator::get().memory.at(*caller_info, 1, {"cufftXtSetJITCallback (caller_info)"});
+    if (type == CUFFT_CB_LD_REAL_DOUBLE) {
+      plan.callbacks.load = reinterpret_cast<cufftJITCallbackLoadD>(found->function);
+      plan.callbacks.load_info = *caller_info;
+    } else if (type == CUFFT_CB_ST_COMPLEX_DOUBLE) {
+      plan.callbacks.store = reinterpret_cast<cufftJITCallbackStoreZ>(found->function);
+      plan.callbacks.store_info = *caller_info;
+    } else {
+      throw Violation("cufftXtSetJITCallback: no callback of a transform from double to complex");
+    }
   });
 }
 
@@ -228,19 +294,27 @@ cufftResult cufftExecD2Z(cufftHandle handle, double* in, cufftDoubleComplex* out
         !is_aligned(out, sizeof(cufftDoubleComplex))) {
       throw Violation("cufftExecD2Z: a pointer is not aligned to a complex double, 16 bytes");
     }
-    const Shape shape = plan.shape;
+    // How far callbacks reach is unknown: the first byte stands for all. The output may still be
+    // where cuFFT keeps values between two passes.
+    const Shape& shape = plan.shape;
+    const std::size_t in_bytes = plan.callbacks.load == nullptr ? shape.in_bytes() : 1;
     const auto in_begin = reinterpret_cast<std::uintptr_t>(in);
     const auto out_begin = reinterpret_cast<std::uintptr_t>(out);
-    if (in_begin < out_begin + shape.out_bytes() && out_begin < in_begin + shape.in_bytes()) {
+    if (in_begin < out_begin + shape.out_bytes() && out_begin < in_begin + in_bytes) {
       throw Violation("cufftExecD2Z: its output lies in its input, which is not simulated");
     }
-    Simulator::get().submit(plan.stream, {{"cufftExecD2Z"},
-                                          {{in, shape.in_bytes(), false},
-                                           {out, shape.out_bytes(), true},
-                                           {plan.workspace, kWorkspaceBytes, true}},
-                                          [=] {
+    std::vector<Access> accesses{{in, in_bytes, false},
+                                 {out, shape.out_bytes(), true},
+                                 {plan.workspace, kWorkspaceBytes, true}};
+    for (const void* info : {plan.callbacks.load_info, plan.callbacks.store_info}) {
+      if (info != nullptr) {
+        accesses.push_back({info, 1, false});
+      }
+    }
+    const Work work{shape, plan.callbacks, in, out};
+    Simulator::get().submit(plan.stream, {{"cufftExecD2Z"}, std::move(accesses), [=] {
                                             live(handle, "cufftExecD2Z");  // a graph runs later
-                                            transform_rows(shape, in, out);
+                                            transform_rows(work);
                                           }});
   });
 }
