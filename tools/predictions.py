@@ -109,7 +109,7 @@ def step(title, parts, note):
 
 def inference_step(counts, own, precision):
     kernels = "bf16" if precision == "bf16" else "fp32"
-    parts = [("log-mel v4", own("dsp/logmel", "v4, fp32"))]
+    parts = [("log-mel v4", own("dsp/logmel", "v4, fp32 from fp32"))]
     pools = iter(("pool2", "pool3", "pool4"))
     for layer in counts["layers"]:
         if layer["kind"] == "conv1":
@@ -119,8 +119,9 @@ def inference_step(counts, own, precision):
         if layer["name"] in ("conv2", "conv3/conv3_2", "conv4/conv4_2"):
             pool = next(pools)
             parts.append((pool, own("nn/maxpool2x2", f"{pool}, {kernels}")))
-    return step(f"Inference, {precision}, {BATCH} examples: int16 PCM to embeddings", parts,
-                "That would be {audio} seconds of audio a second (at worst), with PCM already on the device.")
+    return step(f"Inference, {precision}, {BATCH} examples: fp32 samples to embeddings", parts,
+                "That would be {audio} seconds of audio a second (at worst), with the samples already on the device: 65 kB for each "
+                "of those seconds.")
 
 
 def training_step(counts, own):

@@ -13,6 +13,13 @@ enum class Precision { kFp32, kTf32, kBf16 };
 // Which CPU implementation: our own kernels, or oneDNN's (the portable path and the check).
 enum class CpuPath { kOwn, kOneDnn };
 
+// How cuda and sim compute log-mels (kernels/dsp/logmel.h); cpu has its own way.
+enum class LogmelMethod {
+  kOwn,             // v4: one launch of our own transform, mel and logarithm
+  kCufft,           // v2: our kernels on both sides of cuFFT
+  kCufftCallbacks,  // v3: cuFFT loads windowed samples and stores magnitudes by itself
+};
+
 std::string_view device_name(Device device);           // "auto", "cpu", "cuda", "sim"
 std::string_view precision_name(Precision precision);  // "fp32", "tf32", "bf16"
 

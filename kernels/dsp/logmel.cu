@@ -1,4 +1,4 @@
-// Log-mel examples from int16 PCM: the ladder from a textbook's formulas (v1) over hand-written
+// Log-mel examples from PCM: the ladder from a textbook's formulas (v1) over hand-written
 // kernels on both sides of a library's FFT (v2) and inside it (v3) to everything in one launch (v4,
 // the product).
 //
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t frame = index / kFftSize;
   const int sample = static_cast<int>(index % kFftSize);
   if (frame < num_frames) {
-    frames[index] = sample < kWindow ? kPcmScale * window_value(sample) *
+    frames[index] = sample < kWindow ? kSampleScale<std::int16_t> * window_value(sample) *
                                            pcm[frame_start(example_starts, frame) + sample]
                                      : 0.0;
   }
@@ -96,27 +96,36 @@ __global__ void __launch_bounds__(kThreads)
 
 // ---- v2 ----
 
-// What it does: frames[frame, i] = window[i] * pcm / 32768, and zeros from sample 400 on.
+__device__ __forceinline__ double2 pair_at(const std::int16_t* samples) {
+  const short2 pair = *reinterpret_cast<const short2*>(samples);
+  return make_double2(pair.x, pair.y);
+}
+__device__ __forceinline__ double2 pair_at(const float* samples) {
+  const float2 pair = *reinterpret_cast<const float2*>(samples);
+  return make_double2(pair.x, pair.y);
+}
+
+// What it does: frames[frame, i] = window[i] * sample, scaled, and zeros from sample 400 on.
 // Owns:    block = kWindowFrames frames; thread = samples 2 i and 2 i + 1 of each, so it computes
 // its
 //          two values of the window once
-// Traffic: per frame 0.8 kB read, of which 0.5 kB from the cache, 4 kB written
+// Traffic: per frame 0.8 kB (float: 1.6 kB) read, of which 60 % from the cache, 4 kB written
 // Needs:   clips begin at even samples
 // Bound:   90 % of the memory's peak
 constexpr int kWindowFrames = 32;
+template <class In>
 __global__ void __launch_bounds__(kThreads)
-    logmel_v2_window_kernel(double* __restrict__ frames, const std::int16_t* __restrict__ pcm,
+    logmel_v2_window_kernel(double* __restrict__ frames, const In* __restrict__ samples,
                             const std::int64_t* __restrict__ example_starts) {
   const int sample = 2 * static_cast<int>(threadIdx.x);
   const bool inside = sample < kWindow;
-  const double even = inside ? kPcmScale * window_value(sample) : 0;
-  const double odd = inside ? kPcmScale * window_value(sample + 1) : 0;
+  const double even = inside ? kSampleScale<In> * window_value(sample) : 0;
+  const double odd = inside ? kSampleScale<In> * window_value(sample + 1) : 0;
   const std::int64_t first_frame = static_cast<std::int64_t>(blockIdx.x) * kWindowFrames;
   const std::int64_t start = frame_start(example_starts, first_frame);
 #pragma unroll 4
   for (int i = 0; i < kWindowFrames; ++i) {
-    const short2 pair = inside ? *reinterpret_cast<const short2*>(pcm + start + i * kHop + sample)
-                               : make_short2(0, 0);
+    const double2 pair = inside ? pair_at(samples + start + i * kHop + sample) : make_double2(0, 0);
     double* frame = frames + (first_frame + i) * kFftSize;
     *reinterpret_cast<double2*>(frame + sample) = make_double2(even * pair.x, odd * pair.y);
   }
@@ -136,12 +145,12 @@ __device__ __forceinline__ float magnitude_at(const float* magnitude) {
 // Owns:    block = a tile of 32 frames; warp = every 8th frame, then 8 bands; lane = every 32nd
 // bin,
 //          then one frame
-// Traffic: per frame 3.8 kB (v3: 0.9 kB) read, 0.25 kB (bf16: 0.13 kB) written
+// Traffic: per frame 3.8 kB (v3: 0.9 kB) read, 0.25 kB written
 // Needs:   -
 // Bound:   90 % of the memory's peak
-template <class Out, class Bin>
+template <class Bin>
 __global__ void __launch_bounds__(kThreads)
-    logmel_v2_mel_kernel(Out* __restrict__ logmel, const Bin* __restrict__ spectra,
+    logmel_v2_mel_kernel(float* __restrict__ logmel, const Bin* __restrict__ spectra,
                          const __grid_constant__ MelBands mel) {
   __shared__ float magnitudes[kTileFrames * kMagnitudeStride];
   __shared__ float tile[kTileFrames * kLogMelStride];
@@ -161,40 +170,50 @@ __global__ void __launch_bounds__(kThreads)
 
 // ---- v4 ----
 
-// What it does: int16 PCM -> log-mel examples, transforming as logmel_fft.cuh says.
+// What it does: PCM -> log-mel examples, transforming as logmel_fft.cuh says.
 // Owns:    block = tiles of 32 frames (a third of an example), every gridDim.x-th; half a warp = a
 //          frame in the transform; then warp = 8 bands and lane = a frame. Frames of one warp are
-//          neighbours: 160 samples are 80 words, so their reads fall into opposite halves of the
-//          banks
-// Traffic: per tile 10.7 kB read (4.7 % twice: tiles overlap by 240 samples), 8.2 kB (bf16: 4.1 kB)
-//          written. Tables are computed, and weights ride in the parameters
-// Needs:   example_starts multiples of 8, pcm and logmel 16-byte aligned
-// Bound:   80 % of shared memory's peak: 159 passes over the banks a frame, as simt counts. FP64
+//          neighbours: 160 int16 are 80 words, so their reads fall into opposite halves of the
+//          banks; of float, half a warp's pairs take all banks once
+// Traffic: per tile 10.7 kB (float: 21.4 kB) read (4.7 % twice: tiles overlap by 240 samples),
+//          8.2 kB (bf16: 4.1 kB) written. Tables are computed, and weights ride in the parameters
+// Needs:   example_starts multiples of 8, samples and logmel 16-byte aligned
+// Bound:   80 % of shared memory's peak: 159 (float: 168) passes over the banks a frame, as simt
+// counts. FP64
 //          comes second: 530 operations a thread and frame, 133 clocks at 64 lanes a clock.
 //          Predicted: 1.6 G frames/s on an H100, 30 % of its memory's peak
-template <class Out>
+template <class Out, class In>
 __global__ void __launch_bounds__(kThreads, kLogmelBlocksPerMultiprocessor)
-    logmel_v4_kernel(Out* __restrict__ logmel, const std::int16_t* __restrict__ pcm,
+    logmel_v4_kernel(Out* __restrict__ logmel, const In* __restrict__ samples,
                      const std::int64_t* __restrict__ example_starts, int num_tiles,
                      const __grid_constant__ MelBands mel) {
-  LogMelV4Shared& shared = *simt::dynamic_shared<LogMelV4Shared>();
+  auto& shared = *simt::dynamic_shared<LogMelV4Shared<In>>();
   const int thread = static_cast<int>(threadIdx.x);
-  uint4 chunks[kChunksPerThread];
-  const auto load_tile = [&](int tile) {
+  uint4 chunks[kChunksAhead];
+  const auto source_of = [&](int tile) {
     const std::int64_t start = frame_start(example_starts, std::int64_t{tile} * kTileFrames);
-    const uint4* from = reinterpret_cast<const uint4*>(pcm + start);
+    return reinterpret_cast<const uint4*>(samples + start);
+  };
+  const auto load_tile = [&](int tile) {
+    const uint4* from = source_of(tile);
 #pragma unroll
-    for (int i = 0; i < kChunksPerThread; ++i) {
-      if (i * kThreads + thread < kTileChunks) {
+    for (int i = 0; i < kChunksAhead; ++i) {
+      if (i * kThreads + thread < kTileChunks<In>) {
         chunks[i] = from[i * kThreads + thread];
       }
     }
   };
-  const auto place_tile = [&] {
+  const auto place_tile = [&](int tile) {
 #pragma unroll
-    for (int i = 0; i < kChunksPerThread; ++i) {
-      if (i * kThreads + thread < kTileChunks) {
-        shared.pcm[i * kThreads + thread] = chunks[i];
+    for (int i = 0; i < kChunksAhead; ++i) {
+      if (i * kThreads + thread < kTileChunks<In>) {
+        shared.samples[i * kThreads + thread] = chunks[i];
+      }
+    }
+    if constexpr (kTileChunks < In >> kChunksAhead * kThreads) {
+      const uint4* from = source_of(tile);
+      for (int i = kChunksAhead * kThreads + thread; i < kTileChunks<In>; i += kThreads) {
+        shared.samples[i] = from[i];
       }
     }
   };
@@ -202,7 +221,7 @@ __global__ void __launch_bounds__(kThreads, kLogmelBlocksPerMultiprocessor)
   int tile = static_cast<int>(blockIdx.x);
   load_tile(tile);
   fill_tables(shared);
-  place_tile();
+  place_tile(tile);
   for (;;) {
     __syncthreads();  // samples are there; the previous tile is out
 #pragma unroll 1
@@ -216,7 +235,7 @@ __global__ void __launch_bounds__(kThreads, kLogmelBlocksPerMultiprocessor)
     }
     mel_log_of_tile(shared.logmel, shared.magnitudes, mel);
     if (next < num_tiles) {
-      place_tile();
+      place_tile(next);
     }
     __syncthreads();  // log-mel is there
     store_tile(logmel + std::int64_t{tile} * kTileValues, shared.logmel);
@@ -268,61 +287,64 @@ void logmel_v1(Stream stream, float* logmel, const std::int16_t* pcm,
                num_frames * kBands);
 }
 
-template <class Out>
-void logmel_v2(Stream stream, Out* logmel, const std::int16_t* pcm,
-               const std::int64_t* example_starts, std::int64_t num_examples, double* frames,
-               SpectrumBin* spectra, const RealTransform& transform) {
+template <class In>
+void logmel_v2(Stream stream, float* logmel, const In* samples, const std::int64_t* example_starts,
+               std::int64_t num_examples, double* frames, SpectrumBin* spectra,
+               const RealTransform& transform) {
   if (num_examples == 0) {
     return;
   }
   const std::int64_t num_frames = num_examples * kExampleFrames;
-  simt::launch(logmel_v2_window_kernel, static_cast<unsigned>(num_frames / kWindowFrames), kThreads,
-               0, stream, frames, pcm, example_starts);
+  simt::launch(logmel_v2_window_kernel<In>, static_cast<unsigned>(num_frames / kWindowFrames),
+               kThreads, 0, stream, frames, samples, example_starts);
   transform(stream, spectra, frames, num_frames);
-  simt::launch(logmel_v2_mel_kernel<Out, SpectrumBin>,
-               static_cast<unsigned>(num_frames / kTileFrames), kThreads, 0, stream, logmel,
-               spectra, mel_bands_once());
+  simt::launch(logmel_v2_mel_kernel<SpectrumBin>, static_cast<unsigned>(num_frames / kTileFrames),
+               kThreads, 0, stream, logmel, spectra, mel_bands_once());
 }
 
 std::vector<double> logmel_window() {
   std::vector<double> window(kWindow);
   for (int i = 0; i < kWindow; ++i) {
-    window[i] = kPcmScale * (0.5 - 0.5 * std::cos(2 * std::numbers::pi * i / kWindow));
+    window[i] = 0.5 - 0.5 * std::cos(2 * std::numbers::pi * i / kWindow);
   }
   return window;
 }
 
-template <class Out>
-void logmel_v3(Stream stream, Out* logmel, const float* magnitudes, std::int64_t num_examples,
+void logmel_v3(Stream stream, float* logmel, const float* magnitudes, std::int64_t num_examples,
                const CallbackTransform& transform) {
   if (num_examples == 0) {
     return;
   }
   const std::int64_t num_frames = num_examples * kExampleFrames;
   transform(stream, num_frames);
-  simt::launch(logmel_v2_mel_kernel<Out, float>, static_cast<unsigned>(num_frames / kTileFrames),
+  simt::launch(logmel_v2_mel_kernel<float>, static_cast<unsigned>(num_frames / kTileFrames),
                kThreads, 0, stream, logmel, magnitudes, mel_bands_once());
 }
 
-template <class Out>
-void logmel(Stream stream, Out* logmel, const std::int16_t* pcm, const std::int64_t* example_starts,
+template <class Out, class In>
+void logmel(Stream stream, Out* logmel, const In* samples, const std::int64_t* example_starts,
             std::int64_t num_examples, int max_blocks) {
   if (num_examples == 0) {
     return;
   }
   const int num_tiles = static_cast<int>(num_examples * kTilesPerExample);
-  simt::launch(logmel_v4_kernel<Out>, static_cast<unsigned>(std::min(num_tiles, max_blocks)),
-               kThreads, sizeof(LogMelV4Shared), stream, logmel, pcm, example_starts, num_tiles,
-               mel_bands_once());
+  simt::launch(logmel_v4_kernel<Out, In>, static_cast<unsigned>(std::min(num_tiles, max_blocks)),
+               kThreads, sizeof(LogMelV4Shared<In>), stream, logmel, samples, example_starts,
+               num_tiles, mel_bands_once());
 }
 
-#define VGGROOVE_INSTANTIATE(Out)                                                               \
-  template void logmel_v2(Stream, Out*, const std::int16_t*, const std::int64_t*, std::int64_t, \
-                          double*, SpectrumBin*, const RealTransform&);                         \
-  template void logmel_v3(Stream, Out*, const float*, std::int64_t, const CallbackTransform&);  \
-  template void logmel(Stream, Out*, const std::int16_t*, const std::int64_t*, std::int64_t, int)
-VGGROOVE_INSTANTIATE(float);
-VGGROOVE_INSTANTIATE(BFloat16);
-#undef VGGROOVE_INSTANTIATE
+#define VGGROOVE_INSTANTIATE_V2(In)                                                              \
+  template void logmel_v2(Stream, float*, const In*, const std::int64_t*, std::int64_t, double*, \
+                          SpectrumBin*, const RealTransform&)
+VGGROOVE_INSTANTIATE_V2(std::int16_t);
+VGGROOVE_INSTANTIATE_V2(float);
+#undef VGGROOVE_INSTANTIATE_V2
+
+#define VGGROOVE_INSTANTIATE_V4(Out, In) \
+  template void logmel(Stream, Out*, const In*, const std::int64_t*, std::int64_t, int)
+VGGROOVE_INSTANTIATE_V4(float, std::int16_t);
+VGGROOVE_INSTANTIATE_V4(BFloat16, std::int16_t);
+VGGROOVE_INSTANTIATE_V4(float, float);
+#undef VGGROOVE_INSTANTIATE_V4
 
 }  // namespace vggroove

@@ -53,9 +53,9 @@ void mel_matrix_ref(double* matrix);
 
 // On a GPU
 // --------
-// A ragged batch of clips is int16 mono PCM at 16 kHz in one buffer; each clip begins at a multiple
-// of kClipAlignmentSamples (a sector of 32 bytes). What its clips hold is told by the first samples
-// of their examples, so clips too short for an example cost nothing.
+// A ragged batch of clips is mono PCM at 16 kHz in one buffer; each clip begins at a multiple of
+// kClipAlignmentSamples (a sector of 32 bytes, of int16). What its clips hold is told by the first
+// samples of their examples, so clips too short for an example cost nothing.
 struct ClipSamples {
   std::int64_t first_sample;
   std::int64_t num_samples;
@@ -69,37 +69,38 @@ std::vector<std::int64_t> logmel_example_starts(const std::vector<ClipSamples>& 
 // All versions compute the same, and transform in double precision: in single precision a quiet
 // band next to a full-scale tone holds rounding errors of the tone, and the logarithm makes 7e-4 of
 // them.
-//   logmel          [num_examples, 96, 64] of float or BFloat16
-//   pcm             int16, full scale is [-32768, 32767]; 32-byte aligned
-//   example_starts  [num_examples] multiples of kClipAlignmentSamples, in pcm
+//   logmel          [num_examples, 96, 64]; v4: of float or, from int16, of BFloat16
+//   samples         of float, full scale is [-1, 1), or of int16, full scale is [-32768, 32767]
+//                   (v1: int16, v3: float); 32-byte aligned
+//   example_starts  [num_examples] multiples of kClipAlignmentSamples, in samples
 // 0 examples launch nothing.
 
 // v4, what the product uses: one launch.
 //   max_blocks      how many blocks the device runs at a time (kLogmelBlocksPerMultiprocessor
 //   each);
 //                   more gain nothing, fewer make each of them do more
-// Traffic: per example 30.7 kB of PCM (and 5 % again where tiles of 32 frames overlap), 24.6 kB out
+// Traffic: per example 30.7 kB of int16 or 61.4 kB of float (and 5 % again where tiles of 32 frames
+// overlap), 24.6 kB out
 inline constexpr int kLogmelBlocksPerMultiprocessor = 2;
-template <class Out>
-void logmel(Stream stream, Out* logmel, const std::int16_t* pcm, const std::int64_t* example_starts,
+template <class Out, class In>
+void logmel(Stream stream, Out* logmel, const In* samples, const std::int64_t* example_starts,
             std::int64_t num_examples, int max_blocks);
 
 // v3: a library's transform that loads windowed PCM and stores magnitudes itself
-// (logmel_callbacks.cuh), then mel and logarithm. Traffic: per frame 0.3 kB of PCM, 1 kB written
+// (logmel_callbacks.cuh), then mel and logarithm. Traffic: per frame 0.6 kB of PCM, 1 kB written
 // and read, 0.25 kB out
 //   magnitudes  [96 num_examples, 257] workspace, where info's points to
 //   transform   runs it over num_frames frames, with a LogMelCallerInfo as the callbacks'
 //   caller_info
 struct LogMelCallerInfo {  // all pointers on the device, and the struct too
-  const std::int16_t* pcm;
+  const float* samples;
   const std::int64_t* example_starts;
   const double* window;  // [400], logmel_window()
   float* magnitudes;
 };
-std::vector<double> logmel_window();  // scaled by 1 / 32768
+std::vector<double> logmel_window();
 using CallbackTransform = std::function<void(Stream stream, std::int64_t num_frames)>;
-template <class Out>
-void logmel_v3(Stream stream, Out* logmel, const float* magnitudes, std::int64_t num_examples,
+void logmel_v3(Stream stream, float* logmel, const float* magnitudes, std::int64_t num_examples,
                const CallbackTransform& transform);
 
 // v1 and v2 leave the transform to a library: spectra [n, 257] = the real FFT of frames [n, 512].
@@ -110,13 +111,14 @@ using RealTransform = std::function<void(Stream stream, SpectrumBin* spectra, co
                                          std::int64_t num_frames)>;
 
 // v2: window | transform | magnitude, mel and logarithm.
-// Traffic: per frame 0.3 kB of PCM, 4 kB written and read, 4.1 kB written and read, 0.25 kB out
+// Traffic: per frame 0.3 kB of int16 or 0.6 kB of float, 4 kB written and read, 4.1 kB written and
+// read, 0.25 kB out
 //   frames   [96 num_examples, 512] workspace
 //   spectra  [96 num_examples, 257] workspace
-template <class Out>
-void logmel_v2(Stream stream, Out* logmel, const std::int16_t* pcm,
-               const std::int64_t* example_starts, std::int64_t num_examples, double* frames,
-               SpectrumBin* spectra, const RealTransform& transform);
+template <class In>
+void logmel_v2(Stream stream, float* logmel, const In* samples, const std::int64_t* example_starts,
+               std::int64_t num_examples, double* frames, SpectrumBin* spectra,
+               const RealTransform& transform);
 
 // v1: the formulas of a textbook, one launch each: window | transform | magnitude | mel |
 // logarithm.

@@ -11,7 +11,7 @@ extern "C" __device__ double vggroove_logmel_load(void* /*data_in*/, unsigned lo
     return 0;
   }
   const auto frame = static_cast<std::int64_t>(offset / kFftSize);
-  return info.window[sample] * info.pcm[frame_start(info.example_starts, frame) + sample];
+  return info.window[sample] * info.samples[frame_start(info.example_starts, frame) + sample];
 }
 
 extern "C" __device__ void vggroove_logmel_store(void* /*data_out*/, unsigned long long offset,

@@ -17,15 +17,19 @@ inline constexpr int kFrameThreads = 16;
 inline constexpr int kRoundFrames = kThreads / kFrameThreads;  // in work at a time
 inline constexpr int kHalfFft = kFftSize / 2;
 inline constexpr int kTileSamples = (kTileFrames - 1) * kHop + kWindow;
-inline constexpr int kTileChunks = kTileSamples / 8;  // of 16 bytes
-inline constexpr int kChunksPerThread = (kTileChunks + kThreads - 1) / kThreads;
+template <class In>
+inline constexpr int kTileChunks = static_cast<int>(kTileSamples * sizeof(In) / 16);  // of 16 bytes
+// Of a thread, in registers while the mel product runs: all of int16 and half of float. More would
+// be spilled (24 bytes on sm_90).
+inline constexpr int kChunksAhead = (kTileChunks<std::int16_t> + kThreads - 1) / kThreads;
 static_assert(kTileSamples % 8 == 0 && kHalfFft == kFrameThreads * kFrameThreads);
 
 // A frame's 16 x 16 exchange. A row of 17 keeps rows and columns free of bank conflicts.
 inline constexpr int kExchangeStride = kFrameThreads + 1;
 
+template <class In>
 struct LogMelV4Shared {
-  uint4 pcm[kTileChunks];
+  uint4 samples[kTileChunks<In>];
   float magnitudes[kTileFrames * kMagnitudeStride];
   // Doubles stand in planes, not in pairs: 16 lanes read 16 neighbours, once over all banks.
   double window[2][kWindow / 2];  // [sample % 2, sample / 2], scaled
@@ -36,20 +40,26 @@ struct LogMelV4Shared {
     float logmel[kTileFrames * kLogMelStride];
   };
 };
-// Two blocks share a multiprocessor of 164 kB (sm_80), of which each block costs 1 kB more than it
-// uses; one of 100 kB (sm_120) holds one.
-static_assert(kLogmelBlocksPerMultiprocessor * (sizeof(LogMelV4Shared) + 1024) <= 164 * 1024);
+// With int16 two blocks share a multiprocessor of 164 kB (sm_80), of which each block costs 1 kB
+// more than it uses; with float, one of 228 kB (sm_90, 100). One of 100 kB (sm_120) holds one
+// block.
+template <class In>
+inline constexpr std::size_t kBlocksBytes =
+    (sizeof(LogMelV4Shared<In>) + 1024) * kLogmelBlocksPerMultiprocessor;
+static_assert(kBlocksBytes<std::int16_t> <= 164 * 1024 && kBlocksBytes<float> <= 228 * 1024);
+static_assert(sizeof(LogMelV4Shared<float>) <= 99 * 1024);
 
 // e^(-2 pi i index / 512)
 __device__ __forceinline__ Complex root_of_512(int index) {
   return {cospi(2.0 * index / kFftSize), -sinpi(2.0 * index / kFftSize)};
 }
 
-__device__ __forceinline__ void fill_tables(LogMelV4Shared& shared) {
+template <class In>
+__device__ __forceinline__ void fill_tables(LogMelV4Shared<In>& shared) {
   const int thread = static_cast<int>(threadIdx.x);
   for (int sample = thread; sample < kWindow; sample += kThreads) {
     // The half belongs to the split of the spectrum.
-    shared.window[sample % 2][sample / 2] = 0.5 * kPcmScale * window_value(sample);
+    shared.window[sample % 2][sample / 2] = 0.5 * kSampleScale<In> * window_value(sample);
   }
   const int row = thread / kFrameThreads, column = thread % kFrameThreads;
   if (row < kFrameThreads - 1) {
@@ -131,17 +141,31 @@ __device__ __forceinline__ void store_magnitudes(const Complex (&z)[16], Complex
   }
 }
 
+// Samples 2 pair and 2 pair + 1 of a tile, in one access.
+template <class In>
+__device__ __forceinline__ Complex samples_at(const LogMelV4Shared<In>& shared, int pair) {
+  if constexpr (std::is_same_v<In, std::int16_t>) {
+    const int both = reinterpret_cast<const int*>(shared.samples)[pair];
+    // Little-endian: the earlier sample is the lower half.
+    return {static_cast<double>(static_cast<std::int16_t>(both & 0xffff)),
+            static_cast<double>(both >> 16)};
+  } else {
+    const float2 both = reinterpret_cast<const float2*>(shared.samples)[pair];
+    return {static_cast<double>(both.x), static_cast<double>(both.y)};
+  }
+}
+
 // The magnitudes that the bands need of one frame, by 16 lanes.
-__device__ __forceinline__ void magnitudes_of_frame(LogMelV4Shared& shared, int frame, int lane) {
-  const int* pairs = reinterpret_cast<const int*>(shared.pcm) + frame * (kHop / 2);
+template <class In>
+__device__ __forceinline__ void magnitudes_of_frame(LogMelV4Shared<In>& shared, int frame,
+                                                    int lane) {
   Complex z[16];
 #pragma unroll
   for (int i = 0; i < 16; ++i) {
     const int n = i * 16 + lane;
     if (n < kWindow / 2) {
-      const int pair = pairs[n];  // little-endian: the earlier sample is the lower half
-      z[i] = {shared.window[0][n] * static_cast<std::int16_t>(pair & 0xffff),
-              shared.window[1][n] * (pair >> 16)};
+      const Complex pair = samples_at(shared, frame * (kHop / 2) + n);
+      z[i] = {shared.window[0][n] * pair.re, shared.window[1][n] * pair.im};
     } else {
       z[i] = {0, 0};
     }

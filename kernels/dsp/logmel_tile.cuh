@@ -20,8 +20,11 @@ inline constexpr int kBins = LogMelSpec::kNumBins;
 inline constexpr int kBands = LogMelSpec::kNumBands;
 inline constexpr int kExampleFrames = LogMelSpec::kExampleFrames;
 inline constexpr float kLogOffset = static_cast<float>(LogMelSpec::kLogOffset);
-inline constexpr double kPcmScale = 1.0 / 32768;
 inline constexpr int kThreads = 256;
+
+// What brings full scale to 1.
+template <class In>
+inline constexpr double kSampleScale = std::is_same_v<In, std::int16_t> ? 1.0 / 32768 : 1.0;
 
 __device__ __forceinline__ double window_value(int sample) {
   return 0.5 - 0.5 * cospi(2.0 * sample / kWindow);

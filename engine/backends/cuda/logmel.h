@@ -6,55 +6,40 @@
 
 #include "engine/backends/cuda/logmel_transform.h"
 #include "engine/backends/cuda/owners.h"
-#include "engine/backends/cuda/staging.h"
+#include "engine/device/device.h"
 #include "kernels/dsp/logmel.h"
 
 namespace vggroove::cuda {
 
-enum class LogmelMethod {
-  kOwn,             // v4: one launch of our own transform, mel and logarithm
-  kCufft,           // v2: our kernels on both sides of cuFFT
-  kCufftCallbacks,  // v3: cuFFT loads windowed PCM and stores magnitudes by itself
-};
-
-// Log-mel examples of ragged batches of clips, from device memory to device memory, in the order of
-// one stream. Used by one thread at a time.
+// Log-mels of the same places of a buffer, as often as it is filled, in the order of one stream.
+// Used by one thread at a time.
 class DeviceLogmel {
  public:
-  // Throws OutOfDeviceMemory where its memory does not fit: 8 bytes an example, with kCufft 25 MB
-  // more, with kCufftCallbacks 16 MB, and what cuFFT wants. Both must outlive it:
-  //   stream  whose order it keeps
-  //   copies  carries lists of examples to the device
-  DeviceLogmel(LogmelMethod method, const CudaStream& stream, StagedCopies& copies,
-               std::int64_t max_examples);
+  // Throws OutOfDeviceMemory where its memory does not fit: 8 bytes an example, with kCufft 790 kB
+  // more, with kCufftCallbacks 490 kB, and what cuFFT wants. With 32 examples, these 25 MB stay in
+  // the caches of the devices that have 40 MB and more (sm_80, 90, 100, 120).
+  //   stream   whose order it keeps; outlives it
+  //   samples  mono at 16 kHz, on the device, 32-byte aligned; outlives it
+  //   example_starts  in samples, not empty, multiples of kClipAlignmentSamples
+  DeviceLogmel(LogmelMethod method, const CudaStream& stream, const float* samples,
+               const std::vector<std::int64_t>& example_starts);
 
-  // Enqueues all examples of the clips, one after the other, and returns how many these are.
-  //   logmel  [num_examples, 96, 64] of float or BFloat16, on the device
-  //   pcm     int16 mono at 16 kHz, on the device, 32-byte aligned; holds the clips, each beginning
-  //           at a multiple of kClipAlignmentSamples
-  // Throws Error(kUsage) where the clips have more than max_examples, or one begins elsewhere.
-  template <class Out>
-  std::int64_t run(Out* logmel, const std::int16_t* pcm, const std::vector<ClipSamples>& clips);
+  // Enqueues logmel [example_starts.size(), 96, 64], on the device. Can be captured in a graph.
+  void run(float* logmel) const;
 
  private:
+  std::int64_t num_frames() const { return num_examples_ * LogMelSpec::kExampleFrames; }
   void reserve_for_cufft();
-  // Examples that go through cuFFT together, from the list of their beginnings.
-  template <class Out>
-  void run_cufft(Out* logmel, const std::int16_t* pcm, const std::int64_t* example_starts,
-                 std::int64_t num_examples);
-  template <class Out>
-  void run_callbacks(Out* logmel, const std::int16_t* pcm, const std::int64_t* example_starts,
-                     std::int64_t num_examples);
 
   LogmelMethod method_;
   const CudaStream* stream_;
-  StagedCopies* copies_;
-  std::int64_t max_examples_;
+  const float* samples_;
+  std::int64_t num_examples_;
   int max_blocks_ = 0;                        // kOwn
-  DeviceBuffer caller_info_, window_;         // kCufftCallbacks
+  DeviceBuffer caller_info_;                  // kCufftCallbacks
   std::optional<LogmelTransform> transform_;  // the others
   DeviceArena arena_;
-  DeviceArena::Slice example_starts_, frames_, spectra_, magnitudes_, workspace_;
+  DeviceArena::Slice example_starts_, frames_, spectra_, magnitudes_, window_, workspace_;
 };
 
 }  // namespace vggroove::cuda

@@ -1,7 +1,6 @@
 #include "engine/backends/cuda/logmel_transform.h"
 
 #include <cufftXt.h>
-#include <fmt/format.h>
 
 #include "engine/backends/cuda/check.h"
 #include "kernels/dsp/logmel_callbacks_image.h"
@@ -13,11 +12,9 @@ constexpr std::int64_t kBins = LogMelSpec::kNumBins;
 static_assert(sizeof(SpectrumBin) == sizeof(cufftDoubleComplex));
 }  // namespace
 
-LogmelTransform::LogmelTransform(const CudaStream& stream, std::int64_t max_frames,
+LogmelTransform::LogmelTransform(const CudaStream& stream, std::int64_t num_frames,
                                  const LogMelCallerInfo* caller_info)
-    : stream_(stream.get()),
-      max_frames_(max_frames),
-      caller_info_(const_cast<LogMelCallerInfo*>(caller_info)) {
+    : stream_(stream.get()), caller_info_(const_cast<LogMelCallerInfo*>(caller_info)) {
   VGGROOVE_CUFFT(cufftCreate(&plan_));
   try {
     VGGROOVE_CUFFT(cufftSetAutoAllocation(plan_, 0));  // before the plan is made, or it allocates
@@ -26,7 +23,7 @@ LogmelTransform::LogmelTransform(const CudaStream& stream, std::int64_t max_fram
     }
     long long size = kFftSize, frame_values = kFftSize, spectrum_values = kBins;
     VGGROOVE_CUFFT(cufftMakePlanMany64(plan_, 1, &size, &frame_values, 1, kFftSize,
-                                       &spectrum_values, 1, kBins, CUFFT_D2Z, max_frames,
+                                       &spectrum_values, 1, kBins, CUFFT_D2Z, num_frames,
                                        &workspace_bytes_));
     VGGROOVE_CUFFT(cufftSetStream(plan_, stream_));
   } catch (...) {
@@ -52,21 +49,12 @@ void LogmelTransform::use_workspace(void* workspace) const {
   VGGROOVE_CUFFT(cufftSetWorkArea(plan_, workspace));
 }
 
-void LogmelTransform::run(SpectrumBin* spectra, double* frames, std::int64_t num_frames) const {
-  if (num_frames > max_frames_) {
-    throw Error(ErrorClass::kUsage, fmt::format("log-mel: {} frames for a transform of at most {}",
-                                                num_frames, max_frames_));
-  }
-  if (num_frames < max_frames_) {
-    const auto missing = static_cast<std::size_t>(max_frames_ - num_frames);
-    VGGROOVE_CUDA(cudaMemsetAsync(frames + num_frames * kFftSize, 0,
-                                  missing * kFftSize * sizeof(double), stream_));
-  }
+void LogmelTransform::run(SpectrumBin* spectra, const double* frames) const {
   execute(spectra, frames);
 }
 
-void LogmelTransform::run_callbacks(SpectrumBin* scratch, const std::int16_t* pcm) const {
-  execute(scratch, pcm);
+void LogmelTransform::run_callbacks(SpectrumBin* scratch, const float* samples) const {
+  execute(scratch, samples);
 }
 
 // cuFFT's own types: it only reads its input, out of place.

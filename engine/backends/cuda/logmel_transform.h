@@ -17,7 +17,7 @@ class LogmelTransform {
   // Throws as check.h says. Memory is the caller's: use_workspace() before the first run.
   //   caller_info  nothing, or on the device, for run_callbacks() in place of run(): then the plan
   //                loads and stores through the callbacks of kernels/dsp/logmel_callbacks.cuh
-  LogmelTransform(const CudaStream& stream, std::int64_t max_frames,
+  LogmelTransform(const CudaStream& stream, std::int64_t num_frames,
                   const LogMelCallerInfo* caller_info = nullptr);
   ~LogmelTransform();
   LogmelTransform(const LogmelTransform&) = delete;
@@ -27,23 +27,19 @@ class LogmelTransform {
   // workspace [workspace_bytes()], 256-byte aligned, alive as long as the plan is used.
   void use_workspace(void* workspace) const;
 
-  // spectra [max_frames, 257] = the real FFT of frames [max_frames, 512], of which the first
-  // num_frames are given; the others are set to silence. So cuFFT runs the same kernels whatever
-  // num_frames is, and a spectrum's bits do not depend on how many others there are.
-  // Throws Error(kUsage) where num_frames > max_frames.
-  void run(SpectrumBin* spectra, double* frames, std::int64_t num_frames) const;
+  // spectra [num_frames, 257] = the real FFT of frames [num_frames, 512].
+  void run(SpectrumBin* spectra, const double* frames) const;
 
-  // Magnitudes of max_frames frames, from and to where caller_info points to.
-  //   pcm      caller_info's, which is on the device
-  //   scratch  [max_frames, 257], what cuFFT takes for its output
-  void run_callbacks(SpectrumBin* scratch, const std::int16_t* pcm) const;
+  // Magnitudes of num_frames frames, from and to where caller_info points to.
+  //   samples  caller_info's, which is on the device
+  //   scratch  [num_frames, 257], what cuFFT takes for its output
+  void run_callbacks(SpectrumBin* scratch, const float* samples) const;
 
  private:
   void use_callbacks();
   void execute(SpectrumBin* out, const void* in) const;
 
   cudaStream_t stream_;
-  std::int64_t max_frames_;
   void* caller_info_;  // one for each device of a plan, of which ours have one
   cufftHandle plan_ = CUFFT_PLAN_NULL;
   std::size_t workspace_bytes_ = 0;

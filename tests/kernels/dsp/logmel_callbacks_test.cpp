@@ -23,12 +23,12 @@ TEST(LogMelV3, matches_v4_in_any_order_of_threads) {
   constexpr std::size_t kLogMelBytes = LogMelSpec::kExampleValues * sizeof(float);
 
   std::mt19937 random(1);
-  GuardedBuffer pcm(LogMelSpec::kFirstExampleSamples * sizeof(std::int16_t));
-  std::generate(pcm.as<std::int16_t>().begin(), pcm.as<std::int16_t>().end(),
-                [&] { return static_cast<std::int16_t>(random()); });
+  GuardedBuffer samples(LogMelSpec::kFirstExampleSamples * sizeof(float));
+  std::generate(samples.as<float>().begin(), samples.as<float>().end(),
+                [&] { return static_cast<float>(static_cast<double>(random()) * 0x1p-31 - 1); });
   GuardedBuffer example_starts(sizeof(std::int64_t)), v4(kLogMelBytes);
   example_starts.as<std::int64_t>()[0] = starts[0];
-  logmel(nullptr, v4.as<float>().data(), pcm.as<std::int16_t>().data(),
+  logmel(nullptr, v4.as<float>().data(), samples.as<float>().data(),
          example_starts.as<std::int64_t>().data(), 1, 3);
 
   GuardedBuffer window(LogMelSpec::kWindowSamples * sizeof(double));
@@ -39,7 +39,7 @@ TEST(LogMelV3, matches_v4_in_any_order_of_threads) {
     GuardedBuffer spectra(kNumFrames * LogMelSpec::kNumBins * sizeof(SpectrumBin));
     GuardedBuffer magnitudes(kNumFrames * LogMelSpec::kNumBins * sizeof(float));
     GuardedBuffer info(sizeof(LogMelCallerInfo)), v3(kLogMelBytes);
-    info.as<LogMelCallerInfo>()[0] = {pcm.as<std::int16_t>().data(),
+    info.as<LogMelCallerInfo>()[0] = {samples.as<float>().data(),
                                       example_starts.as<std::int64_t>().data(),
                                       window.as<double>().data(), magnitudes.as<float>().data()};
     logmel_v3(nullptr, v3.as<float>().data(), magnitudes.as<float>().data(), 1,
