@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "frontend/logmel/logmel_frames.h"
 
 namespace vggroove {
 
@@ -12,20 +15,38 @@ constexpr std::size_t kSamplesPerRead = 16384;  // 64 kB, about one example
 
 }  // namespace
 
-ClipDecoder::ClipDecoder(const std::filesystem::path& path, bool strict)
-    : path_(path), strict_(strict), reader_(path), samples_(kSamplesPerRead) {}
+ClipDecoder::ClipDecoder(const std::filesystem::path& path, bool strict, ExampleForm form)
+    : path_(path), strict_(strict), form_(form), reader_(path), samples_(kSamplesPerRead) {}
+
+std::size_t ClipDecoder::pop(float* examples, std::size_t max_examples) {
+  std::size_t num_examples = 0;
+  while (num_examples < max_examples) {
+    const std::span<const float> example = cutter_.pop();
+    if (example.empty()) {
+      break;
+    }
+    float* const to = examples + num_examples * example_values(form_);
+    if (form_ == ExampleForm::kLogMel) {
+      logmel_frames(example.data(), LogMelSpec::kExampleFrames, to);
+    } else {
+      std::copy(example.begin(), example.end(), to);
+    }
+    ++num_examples;
+  }
+  return num_examples;
+}
 
 std::size_t ClipDecoder::decode(float* examples, std::size_t max_examples) {
   std::size_t num_examples = 0;
   while (!finished_) {
-    num_examples += logmel_.pop(examples + num_examples * LogMelSpec::kExampleValues,
-                                max_examples - num_examples);
+    num_examples +=
+        pop(examples + num_examples * example_values(form_), max_examples - num_examples);
     if (num_examples == max_examples) {
       break;
     }
     const std::size_t num_samples = reader_.read(samples_);
     if (num_samples > 0) {
-      logmel_.push({samples_.data(), num_samples});
+      cutter_.push({samples_.data(), num_samples});
       continue;
     }
     finished_ = true;
@@ -37,8 +58,8 @@ std::size_t ClipDecoder::decode(float* examples, std::size_t max_examples) {
                         "silence",
                         path_.string(), reader_.decoded_seconds()));
       }
-      logmel_.pad_to_one_example();
-      num_examples = logmel_.pop(examples, max_examples);
+      cutter_.pad_to_one_example();
+      num_examples = pop(examples, max_examples);
       padded_ = true;
     }
   }

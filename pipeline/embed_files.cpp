@@ -45,18 +45,23 @@ struct ClipInFlight {
   bool complete() const { return decoded && rows_embedded == clip.num_examples(); }
 };
 
-// What one worker collects before it runs the network: examples of one clip or of many.
+// What one worker collects before it runs the network: examples of one clip or of many, in the
+// network's form.
 struct Batch {
+  explicit Batch(ExampleForm form)
+      : values_per_example(example_values(form)), examples(kBatchExamples * values_per_example) {}
+
   struct Piece {
     ClipInFlight* clip;
     std::size_t first_row, num_rows;  // of the clip's embeddings
   };
-  std::vector<float> logmel = std::vector<float>(kBatchExamples * LogMelSpec::kExampleValues);
+  std::size_t values_per_example;
+  std::vector<float> examples;
   std::vector<float> embeddings = std::vector<float>(kBatchExamples * kEmbeddingSize);
   std::vector<Piece> pieces;
   std::size_t num_examples = 0;
 
-  float* free_space() { return logmel.data() + num_examples * LogMelSpec::kExampleValues; }
+  float* free_space() { return examples.data() + num_examples * values_per_example; }
   std::size_t room() const { return kBatchExamples - num_examples; }
 };
 
@@ -145,7 +150,7 @@ class EmbedRun {
 
   void work() {
     try {
-      Batch batch;
+      Batch batch(net_.input_form());
       std::unique_ptr<Vggish::Session> session;
       for (;;) {
         ClipInFlight* clip = take_clip(/*wait=*/batch.num_examples == 0);
@@ -161,7 +166,7 @@ class EmbedRun {
           if (session == nullptr) {
             session = net_.new_session(kBatchExamples);  // only where there is work for it
           }
-          session->embed(batch.logmel.data(), batch.num_examples, batch.embeddings.data());
+          session->embed(batch.examples.data(), batch.num_examples, batch.embeddings.data());
           store(batch);
         }
       }
@@ -215,7 +220,8 @@ class EmbedRun {
         if (flight.index + num_workers_ < paths_.size()) {
           start_reading_ahead(paths_[flight.index + num_workers_]);
         }
-        flight.decoder = std::make_unique<ClipDecoder>(flight.clip.path, strict_);
+        flight.decoder =
+            std::make_unique<ClipDecoder>(flight.clip.path, strict_, net_.input_form());
       }
       seconds_before = flight.decoder->decoded_seconds();
       const std::size_t num_decoded = flight.decoder->decode(batch.free_space(), batch.room());

@@ -14,7 +14,6 @@
 
 #include "bench/support/cpu_time.h"
 #include "frontend/logmel/logmel_frames.h"
-#include "frontend/logmel/logmel_stream.h"
 
 namespace {
 
@@ -50,7 +49,7 @@ double max_error(const std::vector<float>& samples) {
   return largest;
 }
 
-// Example by example, as LogMelStream works.
+// Example by example, as ClipDecoder works.
 template <class Transform>
 void for_each_example(const std::vector<float>& samples, const Transform& transform) {
   for (std::size_t frame = 0; frame < kFrames; frame += LogMelSpec::kExampleFrames) {

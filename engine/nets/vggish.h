@@ -6,11 +6,20 @@
 #include <string>
 
 #include "engine/device/device.h"
+#include "kernels/dsp/logmel.h"
 #include "weights/model_file.h"
 
 namespace vggroove {
 
 inline constexpr int kEmbeddingSize = 128;
+
+// What a network takes as an example: [96, 64] log-mels, or the samples [15600] (mono, 16 kHz, full
+// scale is [-1, 1)) that they are computed of.
+enum class ExampleForm { kLogMel, kSamples };
+constexpr std::size_t example_values(ExampleForm form) {
+  return form == ExampleForm::kLogMel ? LogMelSpec::kExampleValues
+                                      : LogMelSpec::kFirstExampleSamples;
+}
 
 struct VggishOptions {
   Precision precision = Precision::kFp32;
@@ -34,10 +43,13 @@ class Vggish {
   class Session {
    public:
     virtual ~Session() = default;
-    // logmel [n, 96, 64] -> embeddings [n, 128]; n <= max_batch. An example's embedding depends on
-    // that example alone, bit for bit: not on n, its place in the batch, or its neighbours.
-    virtual void embed(const float* logmel, std::size_t n, float* embeddings) = 0;
+    // examples [n, example_values(input_form())] -> embeddings [n, 128]; n <= max_batch. An
+    // example's embedding depends on that example alone, bit for bit: not on n, its place in the
+    // batch, or its neighbours.
+    virtual void embed(const float* examples, std::size_t n, float* embeddings) = 0;
   };
+  // cpu takes log-mels, which its own code computes as examples come; cuda and sim take samples.
+  virtual ExampleForm input_form() const { return ExampleForm::kLogMel; }
   virtual std::unique_ptr<Session> new_session(std::size_t max_batch) const = 0;
 
   virtual std::string device_description() const = 0;  // "cpu (AVX-512, 2 cores)"

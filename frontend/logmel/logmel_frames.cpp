@@ -11,7 +11,6 @@
 
 #include <algorithm>
 
-#include "frontend/logmel/logmel_stream.h"
 #include "frontend/logmel/logmel_tables.h"
 
 // Vectors without a compile-time size cannot stand in arrays, as the FFT needs them: Arm machines

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/logmel/logmel_stream.h"
+#include "frontend/logmel/logmel_frames.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/wav_file.h"
 #include "weights/npz.h"

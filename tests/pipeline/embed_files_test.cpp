@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "frontend/logmel/logmel_frames.h"
 #include "pipeline/clip_decoder.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/temporary_folder.h"
@@ -35,18 +36,20 @@ class SummingNet : public Vggish {
     std::atomic<std::size_t> num_examples{0};  // in all
   };
 
-  explicit SummingNet(milliseconds pause = milliseconds(0)) : pause_(pause) {}
+  explicit SummingNet(milliseconds pause = milliseconds(0), ExampleForm form = ExampleForm::kLogMel)
+      : pause_(pause), form_(form) {}
 
-  static void embed(const float* example, float* embedding) {
+  static void embed(const float* example, ExampleForm form, float* embedding) {
     std::fill_n(embedding, kEmbeddingSize, 0.f);
-    for (int i = 0; i < LogMelSpec::kExampleValues; ++i) {
+    for (std::size_t i = 0; i < example_values(form); ++i) {
       embedding[i % kEmbeddingSize] += example[i];
     }
   }
 
   std::unique_ptr<Session> new_session(std::size_t max_batch) const override {
-    return std::make_unique<SummingSession>(record, max_batch, pause_);
+    return std::make_unique<SummingSession>(record, max_batch, pause_, form_);
   }
+  ExampleForm input_form() const override { return form_; }
   std::string device_description() const override { return "sums"; }
 
   mutable Record record;
@@ -54,13 +57,14 @@ class SummingNet : public Vggish {
  private:
   class SummingSession : public Session {
    public:
-    SummingSession(Record& record, std::size_t max_batch, milliseconds pause)
-        : record_(record), max_batch_(max_batch), pause_(pause) {}
-    void embed(const float* logmel, std::size_t n, float* embeddings) override {
+    SummingSession(Record& record, std::size_t max_batch, milliseconds pause, ExampleForm form)
+        : record_(record), max_batch_(max_batch), pause_(pause), form_(form) {}
+    void embed(const float* examples, std::size_t n, float* embeddings) override {
       ASSERT_GE(n, 1u);
       ASSERT_LE(n, max_batch_);
       for (std::size_t i = 0; i < n; ++i) {
-        SummingNet::embed(logmel + i * LogMelSpec::kExampleValues, embeddings + i * kEmbeddingSize);
+        SummingNet::embed(examples + i * example_values(form_), form_,
+                          embeddings + i * kEmbeddingSize);
       }
       std::this_thread::sleep_for(pause_);
       record_.num_examples += n;
@@ -73,9 +77,11 @@ class SummingNet : public Vggish {
     Record& record_;
     std::size_t max_batch_;
     milliseconds pause_;
+    ExampleForm form_;
   };
 
   milliseconds pause_;
+  ExampleForm form_;
 };
 
 class FailingNet : public Vggish {
@@ -112,12 +118,14 @@ class EmbedFiles : public ::testing::Test {
   }
 
   // One file at a time, no threads: what embed_files must give.
-  static std::vector<float> expected_embeddings(const fs::path& path) {
-    ClipDecoder decoder(path, /*strict=*/false);
-    std::vector<float> example(LogMelSpec::kExampleValues), embeddings;
+  static std::vector<float> expected_embeddings(const fs::path& path,
+                                                ExampleForm form = ExampleForm::kLogMel) {
+    ClipDecoder decoder(path, /*strict=*/false, form);
+    std::vector<float> example(example_values(form)), embeddings;
     while (decoder.decode(example.data(), 1) == 1) {
       embeddings.resize(embeddings.size() + kEmbeddingSize);
-      SummingNet::embed(example.data(), embeddings.data() + embeddings.size() - kEmbeddingSize);
+      SummingNet::embed(example.data(), form,
+                        embeddings.data() + embeddings.size() - kEmbeddingSize);
     }
     return embeddings;
   }
@@ -157,6 +165,32 @@ TEST_F(EmbedFiles, gives_the_same_for_any_number_of_jobs_in_the_order_of_the_pat
     EXPECT_EQ(last_progress_.files_done, paths_.size());
     EXPECT_EQ(last_progress_.files_total, paths_.size());
     EXPECT_EQ(last_progress_.files_failed, 2u);
+  }
+}
+
+// What a clip's log-mels are computed of, on the host by ClipDecoder or by the network on its
+// device.
+TEST_F(EmbedFiles, gives_a_network_that_asks_for_them_the_samples_of_the_same_examples) {
+  for (const double length : {0.2, 0.976, 1.94, 40.0}) {
+    add_tone("tone" + std::to_string(paths_.size()) + ".wav", length);
+  }
+  const SummingNet net(milliseconds(0), ExampleForm::kSamples);
+  const std::vector<EmbeddedClip> clips = embed(net, 2);
+  ASSERT_EQ(clips.size(), paths_.size());
+  for (std::size_t i = 0; i < clips.size(); ++i) {
+    EXPECT_EQ(clips[i].padded, i == 0);
+    EXPECT_EQ(clips[i].embeddings, expected_embeddings(paths_[i], ExampleForm::kSamples));
+    ClipDecoder samples(paths_[i], false, ExampleForm::kSamples), logmels(paths_[i], false);
+    std::vector<float> example(example_values(ExampleForm::kSamples)),
+        logmel(LogMelSpec::kExampleValues), expected(LogMelSpec::kExampleValues);
+    std::size_t num_examples = 0;
+    for (; samples.decode(example.data(), 1) == 1; ++num_examples) {
+      ASSERT_EQ(logmels.decode(expected.data(), 1), 1u);
+      logmel_frames(example.data(), LogMelSpec::kExampleFrames, logmel.data());
+      EXPECT_EQ(logmel, expected);
+    }
+    EXPECT_EQ(logmels.decode(expected.data(), 1), 0u);
+    EXPECT_EQ(num_examples, clips[i].num_examples());
   }
 }
 

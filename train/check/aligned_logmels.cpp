@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "frontend/audio/audio_reader.h"
-#include "frontend/logmel/logmel_stream.h"
+#include "frontend/logmel/logmel_frames.h"
 #include "kernels/dsp/logmel.h"
 
 namespace vggroove {

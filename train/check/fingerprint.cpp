@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "frontend/logmel/logmel_stream.h"
+#include "frontend/logmel/logmel_frames.h"
 #include "kernels/dsp/logmel.h"
 
 namespace vggroove {

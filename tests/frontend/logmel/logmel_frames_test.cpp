@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "frontend/logmel/logmel_stream.h"
 #include "tests/support/compare.h"
 #include "tests/support/simd_targets.h"
 #include "weights/npz.h"

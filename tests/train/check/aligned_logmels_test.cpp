@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "frontend/audio/resampler.h"
-#include "frontend/logmel/logmel_stream.h"
+#include "frontend/logmel/logmel_frames.h"
 #include "kernels/dsp/logmel.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
