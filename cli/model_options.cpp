@@ -62,6 +62,11 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                   "~/.local/share/vggroove/vggish.safetensors)")
       ->type_name("FILE");
   add_device_options(verb, options);
+  verb.add_option("--logmel", options.logmel,
+                  "How cuda and sim compute log-mels from samples: own (one kernel, without a "
+                  "library) or cufft (default: own)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"own", "cufft"}));
   verb.add_option("--jobs,-j", options.num_jobs, "Worker threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
@@ -98,6 +103,7 @@ std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
   VggishOptions engine_options;
   engine_options.device = choice.device;
   engine_options.precision = precision_named(options.precision);
+  engine_options.logmel = options.logmel == "cufft" ? LogmelMethod::kCufft : LogmelMethod::kOwn;
   engine_options.cache_folder = default_cache_folder();
   std::shared_ptr<const Vggish> net = Vggish::load(model, engine_options);
   // Always where a GPU could be expected: a run on the processor takes many times as long.

@@ -24,13 +24,14 @@ struct ModelOptions {
   std::string head;   // empty: the model's own, else the one shipped for the released weights
   std::string device = "auto";
   std::string precision = "fp32";
+  std::string logmel = "own";
   int num_jobs = 0;  // 0: one per core
   bool verbose = false;
 };
 
 // --device, --precision
 void add_device_options(CLI::App& verb, ModelOptions& options);
-// --model, --device, --precision, --jobs, --verbose
+// --model, --device, --precision, --logmel, --jobs, --verbose
 void add_model_options(CLI::App& verb, ModelOptions& options);
 // --head
 void add_head_option(CLI::App& verb, ModelOptions& options);

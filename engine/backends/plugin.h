@@ -17,21 +17,20 @@ namespace vggroove {
 class Plugin {
  public:
   virtual ~Plugin() = default;
-  // The network on the plugin's device 0. Throws Error where the device fails or lacks memory.
-  // What it learns about the device and wants to keep between runs goes below `cache_folder`;
-  // empty: nowhere.
-  virtual std::shared_ptr<const Vggish> load_vggish(
-      const TensorReader& tensors, Precision precision,
-      const std::filesystem::path& cache_folder) const = 0;
+  // The network on the plugin's device 0, which is the one that the options mean. Throws Error
+  // where the device fails or lacks memory.
+  virtual std::shared_ptr<const Vggish> load_vggish(const TensorReader& tensors,
+                                                    const VggishOptions& options) const = 0;
   // The operations of training on that device; throws alike, and Error(kUnsupported) for a
-  // precision that it does not train in.
+  // precision that it does not train in. What it learns about the device and wants to keep between
+  // runs goes below `cache_folder`; empty: nowhere.
   virtual std::unique_ptr<TrainingBackend> new_training(
       Precision precision, const std::filesystem::path& cache_folder) const = 0;
 };
 
 // Grows with every change of anything that crosses the border: this file, and the classes that it
 // names.
-inline constexpr int kPluginContract = 2;
+inline constexpr int kPluginContract = 3;
 
 struct PluginEntry {
   int contract = kPluginContract;

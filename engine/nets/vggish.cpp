@@ -116,7 +116,10 @@ std::shared_ptr<const Vggish> Vggish::load(const weights::ModelFile& model,
                                         std::span<float> out) { model.read(name, first, out); };
   const Device device = choose_device(options.device).device;
   if (device != Device::kCpu) {
-    return open_plugin(device).load_vggish(tensors, options.precision, options.cache_folder);
+    return open_plugin(device).load_vggish(tensors, options);
+  }
+  if (options.logmel != LogmelMethod::kOwn) {
+    throw Error(ErrorClass::kUsage, "log-mels through cuFFT are for devices cuda and sim");
   }
   if (options.precision == Precision::kTf32) {
     throw Error(ErrorClass::kUsage,

@@ -25,7 +25,8 @@ struct VggishOptions {
   Precision precision = Precision::kFp32;
   Device device = Device::kAuto;
   CpuPath cpu_path = CpuPath::kOwn;
-  std::filesystem::path cache_folder;  // for what is found out about a device; empty: none
+  LogmelMethod logmel = LogmelMethod::kOwn;  // of cuda and sim
+  std::filesystem::path cache_folder;        // for what is found out about a device; empty: none
 };
 
 // The network with its weights packed for one device: immutable, shared by all workers.
@@ -33,8 +34,8 @@ struct VggishOptions {
 class Vggish {
  public:
   // Reads the weights piece by piece; peak memory is the packed weights and a few MB.
-  // Throws Error where the model holds no network or its shapes differ from the architecture, and
-  // those of choose_device (engine/backends/plugin_loader.h).
+  // Throws Error where the model holds no network or its shapes differ from the architecture, or
+  // cpu cannot do what is asked for, and those of choose_device (engine/backends/plugin_loader.h).
   static std::shared_ptr<const Vggish> load(const weights::ModelFile& model,
                                             const VggishOptions& options);
   virtual ~Vggish() = default;

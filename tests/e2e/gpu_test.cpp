@@ -27,13 +27,14 @@ class Gpu : public ::testing::Test {
     }
   }
 
-  static std::vector<float> embed(const char* device, const char* precision) {
+  static std::vector<float> embed(const char* device, const char* precision,
+                                  const char* logmel = "own") {
     const TemporaryFolder folder;
     const fs::path out = folder / "embeddings.npy";
     const SharedFiles& shared = SharedFiles::get();
-    const ProgramResult run =
-        run_vggroove({"embed", shared.good(), shared.good2(), "--model", shared.model(), "--device",
-                      device, "--precision", precision, "--out", out, "--verbose"});
+    const ProgramResult run = run_vggroove(
+        {"embed", shared.good(), shared.good2(), "--model", shared.model(), "--device", device,
+         "--precision", precision, "--logmel", logmel, "--out", out, "--verbose"});
     EXPECT_EQ(run.exit_code, 0) << run.err;
     EXPECT_NE(run.err.find(" on " + std::string(device) + " ("), std::string::npos) << run.err;
     const weights::Tensor rows = weights::read_npy(out).tensor;
@@ -51,6 +52,10 @@ class Gpu : public ::testing::Test {
 
 TEST_F(Gpu, fp32_embeddings_equal_those_of_the_cpu) {
   expect_close(embed("cuda", "fp32"), 1e-5, "fp32");
+}
+
+TEST_F(Gpu, log_mels_through_cufft_give_the_same) {
+  expect_close(embed("cuda", "fp32", "cufft"), 1e-5, "cufft");
 }
 
 // Nine layers, each rounding its inputs to 11 and to 8 bits.

@@ -10,6 +10,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/run_program.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/wav_file.h"
 #include "tests/train/toy_features.h"
 #include "train/logmel_set.h"
 #include "weights/model_file.h"
@@ -20,27 +21,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<float> embed(const fs::path& out, const char* device) {
+// Of two seconds, of a file that is not audio, and of a clip shorter than one example.
+std::vector<float> embed(const fs::path& folder, const char* device, const char* logmel) {
   const SharedFiles& shared = SharedFiles::get();
-  const ProgramResult run =
-      run_vggroove({"embed", shared.good(), "--model", shared.model(), "--device", device, "--out",
-                    out, "--jobs", "1", "--verbose"});
-  EXPECT_EQ(run.exit_code, 0) << run.err;
+  write_bytes(folder / "text.wav", "not music");
+  write_tone(folder / "blip.wav", 0.3, 440);
+  const fs::path out = folder / "embeddings.npz";
+  const ProgramResult run = run_vggroove(
+      {"embed", shared.good(), folder / "text.wav", folder / "blip.wav", "--model", shared.model(),
+       "--device", device, "--logmel", logmel, "--out", out, "--jobs", "1", "--verbose"});
+  EXPECT_EQ(run.exit_code, 3) << run.err;
+  EXPECT_NE(run.err.find("text.wav: is not an audio file"), std::string::npos) << run.err;
   EXPECT_NE(run.err.find(" on " + std::string(device) + " ("), std::string::npos) << run.err;
-  const weights::Tensor rows = weights::read_npy(out).tensor;
-  std::vector<float> values(rows.data.size() / sizeof(float));
-  std::memcpy(values.data(), rows.data.data(), rows.data.size());
+  std::vector<float> values;
+  const auto arrays = weights::read_npz(out);
+  for (const fs::path& clip : {shared.good(), folder / "blip.wav"}) {
+    const std::vector<std::byte>& rows = arrays.at(clip.string()).tensor.data;
+    const std::size_t before = values.size();
+    values.resize(before + rows.size() / sizeof(float));
+    std::memcpy(values.data() + before, rows.data(), rows.size());
+  }
   return values;
 }
 
-TEST(Sim, embeddings_of_two_seconds_of_audio_equal_those_of_the_cpu) {
+TEST(Sim, embeddings_of_audio_equal_those_of_the_cpu) {
   const TemporaryFolder folder;
-  const std::vector<float> cpu = embed(folder / "cpu.npy", "cpu");
-  const std::vector<float> sim = embed(folder / "sim.npy", "sim");
-  ASSERT_EQ(cpu.size(), 2u * 128);
-  expect_within(relative_l2(std::span<const float>(sim), std::span<const float>(cpu)), 1e-5,
-                "sim against cpu");
-  EXPECT_NE(sim, cpu) << "the same bits: has the cpu computed both?";
+  const std::vector<float> cpu = embed(folder.path(), "cpu", "own");
+  ASSERT_EQ(cpu.size(), 3u * 128);
+  for (const char* const logmel : {"own", "cufft"}) {
+    const std::vector<float> sim = embed(folder.path(), "sim", logmel);
+    ASSERT_EQ(sim.size(), cpu.size());
+    for (std::size_t row = 0; row < 3; ++row) {
+      expect_within(relative_l2(std::span(sim).subspan(row * 128, 128),
+                                std::span(cpu).subspan(row * 128, 128)),
+                    1e-5, logmel);
+    }
+    EXPECT_NE(sim, cpu) << "the same bits: has the cpu computed both?";
+  }
+}
+
+TEST(Sim, the_way_of_the_log_mels_is_the_devices) {
+  const SharedFiles& shared = SharedFiles::get();
+  const ProgramResult run =
+      run_vggroove({"embed", shared.good(), "--model", shared.model(), "--device", "cpu",
+                    "--logmel", "cufft", "--out", shared.folder() / "none.npy"});
+  EXPECT_EQ(run.exit_code, 2) << run.err;
+  EXPECT_NE(run.err.find("for devices cuda and sim"), std::string::npos) << run.err;
 }
 
 // Two examples, the uppermost layer of the body and a head without a hidden layer: an epoch is one

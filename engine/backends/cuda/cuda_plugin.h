@@ -11,13 +11,13 @@ class CudaPlugin : public Plugin {
  public:
   CudaPlugin(Device device, std::size_t chunk) : device_(device), chunk_(chunk) {}
 
-  std::shared_ptr<const Vggish> load_vggish(
-      const TensorReader& tensors, Precision precision,
-      const std::filesystem::path& cache_folder) const override {
-    return load_cuda_vggish(tensors, precision,
+  std::shared_ptr<const Vggish> load_vggish(const TensorReader& tensors,
+                                            const VggishOptions& options) const override {
+    return load_cuda_vggish(tensors, options.precision,
                             {.chunk = chunk_,
+                             .logmel = options.logmel,
                              .device_name = std::string(device_name(device_)),
-                             .plan_folder = plan_folder(cache_folder)});
+                             .plan_folder = plan_folder(options.cache_folder)});
   }
   std::unique_ptr<TrainingBackend> new_training(
       Precision precision, const std::filesystem::path& cache_folder) const override {

@@ -18,7 +18,8 @@
 namespace vggroove::cuda {
 namespace {
 
-constexpr std::size_t kLogmelBytes = LogMelSpec::kExampleValues * sizeof(float);
+constexpr std::size_t kSamplesBytes = LogMelSpec::kFirstExampleSamples * sizeof(float);
+static_assert(LogMelSpec::kFirstExampleSamples % kClipAlignmentSamples == 0);
 constexpr std::size_t kEmbeddingBytes = kEmbeddingSize * sizeof(float);
 
 // The most that lies between two operations: conv2 before its pool.
@@ -26,11 +27,12 @@ constexpr std::size_t kMaxActivations = 48 * 32 * 128;
 
 }  // namespace
 
-ForwardPass::ForwardPass(std::shared_ptr<const Network> network, std::size_t n)
+ForwardPass::ForwardPass(std::shared_ptr<const Network> network, LogmelMethod logmel_method,
+                         std::size_t n)
     : network_(std::move(network)),
       n_(n),
       cudnn_(stream_),
-      logmel_(n * kLogmelBytes),
+      samples_(n * kSamplesBytes),
       embeddings_(n * kEmbeddingBytes) {
   if (network_->precision() == Precision::kBf16) {
     plan_layers<BFloat16>();
@@ -41,7 +43,13 @@ ForwardPass::ForwardPass(std::shared_ptr<const Network> network, std::size_t n)
     activations = arena_.reserve(n * kMaxActivations * weight_bytes(network_->precision()));
   }
   workspace_ = arena_.reserve(workspace_bytes_);
+  samples_on_device_ = arena_.reserve(samples_.bytes());
   arena_.allocate();
+  std::vector<std::int64_t> example_starts(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    example_starts[i] = static_cast<std::int64_t>(i) * LogMelSpec::kFirstExampleSamples;
+  }
+  logmel_.emplace(logmel_method, stream_, arena_.at<float>(samples_on_device_), example_starts);
 }
 
 template <class Activation>
@@ -117,8 +125,9 @@ void ForwardPass::plan_dense(const DeviceLayer& layer) {
 void ForwardPass::enqueue() {
   auto* x = arena_.at<std::byte>(activations_[0]);
   auto* y = arena_.at<std::byte>(activations_[1]);
-  VGGROOVE_CUDA(
-      cudaMemcpyAsync(x, logmel_.data(), logmel_.bytes(), cudaMemcpyHostToDevice, stream_.get()));
+  VGGROOVE_CUDA(cudaMemcpyAsync(arena_.at<std::byte>(samples_on_device_), samples_.data(),
+                                samples_.bytes(), cudaMemcpyHostToDevice, stream_.get()));
+  logmel_->run(reinterpret_cast<float*>(x));
   for (const Step& step : steps_) {
     step(x, y);
     std::swap(x, y);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "engine/device/cuda_driver.h"
@@ -34,15 +35,17 @@ TEST(PluginLoader, networks_and_errors_cross_the_border) {
     asked.emplace_back(name);
     std::fill(out.begin(), out.end(), 0.0f);
   };
-  const auto net = plugin.load_vggish(tensors, Precision::kFp32, {});
+  const auto net = plugin.load_vggish(tensors, {});
   EXPECT_EQ(asked, std::vector<std::string>{"vggish/fc2/biases"});
   EXPECT_EQ(net->device_description(), "a toy");
   std::vector<float> logmel(2 * LogMelSpec::kExampleValues), embeddings(2 * kEmbeddingSize);
   logmel[LogMelSpec::kExampleValues] = 3;
   net->new_session(2)->embed(logmel.data(), 2, embeddings.data());
   EXPECT_EQ(std::count(embeddings.begin(), embeddings.end(), 3.0f), kEmbeddingSize);
+  VggishOptions tf32;
+  tf32.precision = Precision::kTf32;
   expect_error(ErrorClass::kUnsupported, "a toy has no tf32",
-               [&] { plugin.load_vggish(tensors, Precision::kTf32, {}); });
+               [&] { plugin.load_vggish(tensors, tf32); });
   // By its class: a smaller batch is the answer to it.
   EXPECT_THROW(plugin.new_training(Precision::kFp32, {}), OutOfDeviceMemory);
 }
@@ -55,7 +58,8 @@ TEST(PluginLoader, refuses_strangers_and_other_builds) {
   expect_error(ErrorClass::kUnsupported, "is no plugin of vggroove",
                [] { open_plugin(toy("stranger")); });
   expect_error(ErrorClass::kUnsupported,
-               "another build of vggroove (contract 3; this is contract 2",
+               "another build of vggroove (contract " + std::to_string(kPluginContract + 1) +
+                   "; this is contract " + std::to_string(kPluginContract),
                [] { open_plugin(toy("other_contract")); });
   expect_error(ErrorClass::kUnsupported,
                "another build of vggroove (version 0.0.1; this is version",

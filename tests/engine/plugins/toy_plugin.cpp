@@ -38,9 +38,9 @@ class ToyVggish : public Vggish {
 
 class ToyPlugin : public Plugin {
  public:
-  std::shared_ptr<const Vggish> load_vggish(const TensorReader& tensors, Precision precision,
-                                            const std::filesystem::path&) const override {
-    if (precision == Precision::kTf32) {
+  std::shared_ptr<const Vggish> load_vggish(const TensorReader& tensors,
+                                            const VggishOptions& options) const override {
+    if (options.precision == Precision::kTf32) {
       throw Error(ErrorClass::kUnsupported, "a toy has no tf32");
     }
     float bias = 0;
