@@ -12,18 +12,21 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "cli/crossval_finetune.h"
 #include "cli/crossval_output.h"
+#include "cli/crossval_warnings.h"
 #include "cli/data_options.h"
 #include "cli/head_options.h"
 #include "cli/interrupt.h"
+#include "cli/logmel_data.h"
 #include "cli/metrics_table.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/report_folder.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
+#include "engine/nets/vggish_metadata.h"
 #include "train/cross_validation.h"
-#include "train/identical_clips.h"
 
 namespace vggroove::cli {
 
@@ -38,6 +41,7 @@ constexpr const char* kFooter =
     "scores.json\n"
     "  vggroove crossval gtzan.npz --train-list train.txt --valid-list valid.txt --test-list "
     "t.txt\n"
+    "  vggroove crossval ~/gtzan --finetune --base vggish.safetensors --random-crop --resume\n"
     "Every clip is predicted once, by a classifier that was trained without its fold; the clips\n"
     "that stop a training early are taken from the other folds. Clips of one group (an artist, an\n"
     "album, the cuts of one track) resemble each other more than their genre does: folds by clips\n"
@@ -45,13 +49,20 @@ constexpr const char* kFooter =
     "Lists of values (--hidden 64,128) make a grid, whose settings train together. To take the "
     "best\n"
     "by its score on the test folds flatters; --select N lets N inner folds of the training clips\n"
-    "choose, anew for every fold, and the score is then that of the whole procedure.";
+    "choose, anew for every fold, and the score is then that of the whole procedure.\n"
+    "With --finetune each fold trains the network itself, from --base, with a fresh classifier; "
+    "an\n"
+    "epoch is chosen by validation clips from the other folds. It takes hours where embeddings "
+    "take\n"
+    "seconds: folds that are done are kept, and --resume goes on with them.";
 
 struct CrossvalOptions {
   DataOptions data;
   ModelOptions model;
   HeadCrossValidation validation;
   HeadGrid grid;
+  CrossvalFinetuning finetuning;
+  FinetuneCrossValidation finetune_validation;  // with --finetune
   PartitionLists lists;
   int num_folds = 10, num_repetitions = 1;
   std::string folds_by = "auto", json, picture, report;
@@ -117,69 +128,6 @@ void run_partitions(CrossvalRun& run, const FeatureSet& features, HeadCrossValid
   });
 }
 
-// The part of each clip: the fold that tests it, or, by lists, 0 where it is learned and 1 where it
-// is tested; nothing where neither is the case.
-std::vector<std::optional<int>> parts_of_clips(const CrossvalRun& run, std::size_t num_clips) {
-  std::vector<std::optional<int>> parts(num_clips);
-  for (const Partition& partition : run.partitions) {
-    if (partition.repetition > 0) {
-      continue;  // whether duplicates and groups are torn apart does not depend on the seed, much
-    }
-    const bool listed = run.divided_by == "lists";
-    for (const std::size_t clip : partition.test) {
-      parts[clip] = listed ? 1 : partition.fold;
-    }
-    for (const auto* learned : {&partition.train, &partition.validation}) {
-      for (const std::size_t clip : *learned) {
-        parts[clip] = listed ? 0 : parts[clip];
-      }
-    }
-  }
-  return parts;
-}
-
-std::size_t num_apart(std::vector<std::vector<std::size_t>> sets,
-                      const std::vector<std::optional<int>>& parts) {
-  std::vector<int> part_of_clip;
-  part_of_clip.reserve(parts.size());
-  for (const std::optional<int>& part : parts) {
-    part_of_clip.push_back(part.value_or(-1));
-  }
-  for (std::vector<std::size_t>& set : sets) {
-    std::erase_if(set, [&](std::size_t clip) { return !parts[clip]; });
-  }
-  std::erase_if(sets, [](const auto& set) { return set.empty(); });
-  return num_clips_apart(sets, part_of_clip);
-}
-
-// What flatters the scores: duplicates on both sides of a fold are learned and tested, and so are
-// groups; and a grid without selection tempts.
-std::vector<std::string> warnings_of(const FeatureSet& features,
-                                     const std::vector<CrossvalRun>& runs) {
-  std::vector<std::string> warnings;
-  for (const CrossvalRun& run : runs) {
-    const std::vector<std::optional<int>> parts = parts_of_clips(run, features.clips.size());
-    if (const std::size_t count = num_apart(clips_of_groups(features), parts); count > 0) {
-      warnings.push_back(fmt::format(
-          "{} put clips of one group on both sides ({} clips); the score will be too good for "
-          "groups that were never heard (--folds-by groups or both)",
-          run.name(), count));
-    }
-    if (const std::size_t count = num_apart(identical_clips(features), parts); count > 0) {
-      warnings.push_back(
-          fmt::format("{} tear duplicates apart: {} clips have a copy in another part, which "
-                      "flatters the score (`vggroove check DATA --groups F.csv` joins them)",
-                      run.name(), count));
-    }
-    if (run.reports.size() > 1) {
-      warnings.emplace_back(
-          "the best of several settings by their scores on the test folds is too good; --select N "
-          "chooses without looking at them");
-    }
-  }
-  return warnings;
-}
-
 void print_runs(const CrossvalOptions& options, const FeatureSet& features,
                 const std::vector<CrossvalRun>& runs) {
   fmt::print("{}\n\n", data_text(features));
@@ -237,12 +185,14 @@ void write_json(const CrossvalOptions& options, const nlohmann::json& json) {
 // The page is about the last run, and compares it with the others.
 void write_page(const ReportFolder& folder, const CrossvalOptions& options,
                 const LoadedData& loaded, const std::vector<CrossvalRun>& runs,
-                const std::vector<std::string>& warnings, const nlohmann::json& json) {
+                const std::vector<std::string>& warnings,
+                const std::vector<RunReport::Fact>& origin, const nlohmann::json& json) {
   const CrossvalRun& shown = runs.back();
   RunReport page = page_of(runs, loaded.features);
   page.title = title_of(options.data.data);
   page.subtitle =
-      fmt::format("Cross-validation of {}; {} partitions, {}, seed {}.", data_text(loaded.features),
+      fmt::format("Cross-validation{} of {}; {} partitions, {}, seed {}.",
+                  options.finetuning.chosen ? " with fine-tuning" : "", data_text(loaded.features),
                   shown.partitions.size(), shown.name(), options.validation.seed);
   page.warnings = warnings;
   if (!loaded.failed.empty()) {
@@ -254,6 +204,7 @@ void write_page(const ReportFolder& folder, const CrossvalOptions& options,
   page.facts = {{"Data", terminal_text(options.data.data)},
                 {"Partitions", fmt::format("{}, {}", shown.partitions.size(), shown.name())},
                 {"Seed", fmt::format("{}", options.validation.seed)}};
+  page.facts.insert(page.facts.end(), origin.begin(), origin.end());
   for (const nlohmann::json& settings : shown.reports.front().settings) {
     for (const auto& [name, value] : settings.items()) {
       page.facts.push_back(
@@ -264,14 +215,14 @@ void write_page(const ReportFolder& folder, const CrossvalOptions& options,
   folder.write(std::move(page), json);
 }
 
-int crossval(CrossvalOptions options) {
-  options.validation.settings = options.grid.settings(options.validation.head.training);
-  if (options.validation.settings.size() == 1 && options.validation.num_inner_folds > 0) {
+// Throws Error(kUsage) where options contradict each other.
+void check_usage(const CrossvalOptions& options, std::size_t num_settings) {
+  if (num_settings == 1 && options.validation.num_inner_folds > 0) {
     throw Error(ErrorClass::kUsage,
                 "--select: there is one setting, so nothing to choose; give an "
                 "option several values, as --hidden 64,128");
   }
-  if (options.validation.settings.size() > 1 && options.validation.num_inner_folds == 0 &&
+  if (num_settings > 1 && options.validation.num_inner_folds == 0 &&
       !(options.picture.empty() && options.report.empty())) {
     throw Error(ErrorClass::kUsage,
                 "--picture and --report show one classifier; let --select N "
@@ -282,6 +233,38 @@ int crossval(CrossvalOptions options) {
                 "lists divide the data once; --folds-by and --repeats are for "
                 "folds");
   }
+}
+
+// Fills in the reports; returns what a reader should know of how they were made.
+std::vector<RunReport::Fact> judge(std::vector<CrossvalRun>& runs, const CrossvalOptions& options,
+                                   const FeatureSet& features) {
+  if (!options.finetuning.chosen) {
+    for (CrossvalRun& run : runs) {
+      run_partitions(run, features, options.validation);
+    }
+    return {};
+  }
+  const weights::ModelFile base = open_model(options.model);
+  check_frontend(base);
+  if (base.metadata().origin == "finetuned") {
+    fmt::print(stderr,
+               "vggroove: {}: was fine-tuned before; if it learnt from these clips, the scores are "
+               "too good\n",
+               base.path().string());
+  }
+  FinetuneCrossValidation validation = options.finetune_validation;
+  validation.num_inner_folds = options.validation.num_inner_folds;
+  validation.work = options.finetuning.work.empty() ? default_work_folder(options.data.data)
+                                                    : options.finetuning.work;
+  const std::string device = finetune_runs(runs, features, base, options.model,
+                                           options.grid.hidden.front(), std::move(validation));
+  return {{"Base", terminal_text(base.path().native())}, {"Trained on", device}};
+}
+
+int crossval(CrossvalOptions options) {
+  options.validation.settings = options.grid.settings(options.validation.head.training);
+  check_usage(options, options.finetuning.chosen ? options.finetune_validation.settings.size()
+                                                 : options.validation.settings.size());
   for (const std::string& output : {options.json, options.picture}) {
     if (!output.empty() && output != "-") {
       require_writable(output);
@@ -291,15 +274,16 @@ int crossval(CrossvalOptions options) {
   if (!options.report.empty()) {
     folder.emplace(options.report);
   }
-  const LoadedData loaded = load_data(open_data(options.data), options.data, options.model);
+  const LoadedData loaded =
+      options.finetuning.chosen
+          ? load_logmel_data(open_data(options.data), options.data, options.model.num_jobs)
+          : load_data(open_data(options.data), options.data, options.model);
   const FeatureSet& features = loaded.features;
   std::vector<std::size_t> all_clips(features.clips.size());
   std::iota(all_clips.begin(), all_clips.end(), std::size_t{0});
   require_two_genres(features, all_clips, options.data.data);
   std::vector<CrossvalRun> runs = divide(options, features);
-  for (CrossvalRun& run : runs) {
-    run_partitions(run, features, options.validation);
-  }
+  const std::vector<RunReport::Fact> origin = judge(runs, options, features);
   const std::vector<std::string> warnings = warnings_of(features, runs);
   for (const std::string& warning : warnings) {
     fmt::print(stderr, "vggroove: {}: {}\n", options.data.data, warning);
@@ -313,7 +297,7 @@ int crossval(CrossvalOptions options) {
       write_json(options, json);
     }
     if (folder) {
-      write_page(*folder, options, loaded, runs, warnings, json);
+      write_page(*folder, options, loaded, runs, warnings, origin, json);
     }
   }
   if (!options.picture.empty()) {
@@ -361,8 +345,15 @@ void add_crossval(CLI::App& app, Action& action) {
   verb->add_option("--picture", options->picture, "Draw the confusion matrix, or both")
       ->type_name("FILE.png");
   add_report_option(*verb, options->report);
-  verb->callback([&action, options] {
-    action = [options] {
+  add_crossval_finetuning(*verb, options->finetuning, options->model);
+  verb->callback([&action, options, verb] {
+    action = [options, verb] {
+      if (options->finetuning.chosen) {
+        options->finetune_validation =
+            finetuning_of(*verb, options->finetuning, options->validation.head, options->grid);
+      } else {
+        refuse_finetuning_options(*verb);
+      }
       options->validation.seed = options->validation.head.training.seed;
       options->validation.num_threads = options->model.num_jobs;
       return crossval(*options);

@@ -15,6 +15,7 @@
 #include "cli/finetune_options.h"
 #include "cli/head_options.h"
 #include "cli/interrupt.h"
+#include "cli/logmel_data.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/unicode_text.h"
@@ -23,7 +24,6 @@
 #include "engine/nets/vggish_metadata.h"
 #include "train/finetune.h"
 #include "train/finetune_model.h"
-#include "train/logmel_set.h"
 #include "weights/model_file.h"
 
 namespace vggroove::cli {
@@ -55,36 +55,6 @@ struct FinetuneVerb {
   std::string out, log;
   bool resume = false, fresh_head = false;
 };
-
-struct LoadedLogMels {
-  FeatureSet logmels;
-  std::size_t num_failed = 0;
-};
-
-LoadedLogMels load_logmels(OpenedData opened, const FinetuneVerb& verb) {
-  if (opened.table) {
-    if (opened.table->num_features != kLogMelFeatures) {
-      throw Error(ErrorClass::kUsage,
-                  fmt::format("{}: its rows have {} values, but fine-tuning needs log-mel examples "
-                              "of {}, as `vggroove finetune --save-features` writes them",
-                              verb.data.data, opened.table->num_features, kLogMelFeatures));
-    }
-    return {std::move(*opened.table), 0};
-  }
-  ProgressLine progress;
-  LogMelSet set = decode_logmels(opened.files, verb.model.num_jobs, [&](std::size_t done) {
-    InterruptGuard::throw_if_interrupted();
-    progress.show(fmt::format("decoded {}/{} files", done, opened.files.size()));
-  });
-  progress.clear();
-  for (const LogMelSet::Failure& failure : set.failures) {
-    fmt::print(stderr, "vggroove: {}\n", failure.error.what());
-  }
-  if (!verb.data.save_features.empty()) {
-    write_feature_table(verb.data.save_features, set.logmels);
-  }
-  return {std::move(set.logmels), set.failures.size()};
-}
 
 // The base's classifier where it fits the data: same genres, float embeddings.
 std::optional<DenseHead> fitting_head(const weights::ModelFile& base, const FeatureSet& logmels) {
@@ -150,8 +120,8 @@ int finetune_verb(const FinetuneVerb& verb) {
   OpenedData opened = open_data(verb.data);
   const weights::ModelFile base = open_model(verb.model);
   check_frontend(base);
-  const LoadedLogMels loaded = load_logmels(std::move(opened), verb);
-  const FeatureSet& logmels = loaded.logmels;
+  const LoadedData loaded = load_logmel_data(std::move(opened), verb.data, verb.model.num_jobs);
+  const FeatureSet& logmels = loaded.features;
   const ChosenClips chosen = choose_clips(logmels, verb.data.data);
   require_two_genres(logmels, chosen.train, verb.data.data);
   TrainingSplit split{chosen.train, chosen.validation};
@@ -222,7 +192,7 @@ int finetune_verb(const FinetuneVerb& verb) {
              verb.training.first_layer, split.validation.size(), backend.description());
   print_epochs(epochs);
   fmt::print("wrote {}\n", verb.out);
-  return loaded.num_failed == 0 ? kAllGood : kSomeFilesFailed;
+  return loaded.exit_code();
 }
 
 }  // namespace

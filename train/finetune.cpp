@@ -271,26 +271,43 @@ std::size_t find_layer(const TrainingNet& net, const std::string& name) {
               fmt::format("fine-tuning: no layer is called \"{}\"; there are {}", name, known));
 }
 
-std::vector<double> predict_clips(VggishTraining& net, const FeatureSet& logmels,
-                                  std::span<const std::size_t> clips) {
+std::vector<float> predict_segments(VggishTraining& net, const FeatureSet& logmels,
+                                    std::span<const std::size_t> clips) {
   const std::size_t k = logmels.labels.size(), values = net.net().input_count();
-  std::vector<double> probabilities;
+  std::vector<float> probabilities;
   std::vector<float> logits;
   for (const std::size_t clip : clips) {
     const std::size_t num_rows = logmels.clips[clip].num_rows;
-    std::vector<double> mean(k);
     for (std::size_t first = 0; first < num_rows; first += net.max_batch()) {
       const std::size_t n = std::min(net.max_batch(), num_rows - first);
       logits.resize(n * k);
       net.forward(logmels.rows_of(clip).subspan(first * values, n * values), n, {}, logits);
       softmax(logits.data(), n, k);
-      for (std::size_t i = 0; i < n * k; ++i) {
-        mean[i % k] += static_cast<double>(logits[i]) / static_cast<double>(num_rows);
-      }
+      probabilities.insert(probabilities.end(), logits.begin(), logits.end());
     }
-    probabilities.insert(probabilities.end(), mean.begin(), mean.end());
   }
   return probabilities;
+}
+
+std::vector<double> clips_of_segments(std::span<const float> segments, const FeatureSet& logmels,
+                                      std::span<const std::size_t> clips) {
+  const std::size_t k = logmels.labels.size();
+  std::vector<double> probabilities;
+  for (const std::size_t clip : clips) {
+    const std::size_t num_rows = logmels.clips[clip].num_rows;
+    std::vector<double> mean(k);
+    for (std::size_t i = 0; i < num_rows * k; ++i) {
+      mean[i % k] += static_cast<double>(segments[i]) / static_cast<double>(num_rows);
+    }
+    probabilities.insert(probabilities.end(), mean.begin(), mean.end());
+    segments = segments.subspan(num_rows * k);
+  }
+  return probabilities;
+}
+
+std::vector<double> predict_clips(VggishTraining& net, const FeatureSet& logmels,
+                                  std::span<const std::size_t> clips) {
+  return clips_of_segments(predict_segments(net, logmels, clips), logmels, clips);
 }
 
 std::vector<FinetuneEpoch> finetune(TrainingBackend& backend, VggishTraining& net,

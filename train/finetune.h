@@ -59,7 +59,16 @@ std::vector<FinetuneEpoch> finetune(TrainingBackend& backend, VggishTraining& ne
                                     const FinetuneOptions& options, const FinetuneFiles& files,
                                     const FinetuneCallbacks& callbacks);
 
-// Probabilities [clips, K]: the mean of the clip's examples', without dropout or augmentation.
+// Probabilities of the clips' examples [rows of the clips, K], one clip after the other, without
+// dropout or augmentation.
+std::vector<float> predict_segments(VggishTraining& net, const FeatureSet& logmels,
+                                    std::span<const std::size_t> clips);
+
+// From those, the clips' [clips, K]: the mean of each one's examples'.
+std::vector<double> clips_of_segments(std::span<const float> segments, const FeatureSet& logmels,
+                                      std::span<const std::size_t> clips);
+
+// Both in one.
 std::vector<double> predict_clips(VggishTraining& net, const FeatureSet& logmels,
                                   std::span<const std::size_t> clips);
 

@@ -57,6 +57,9 @@ void append_from(weights::ModelFileWriter& writer, const weights::ModelFile& mod
 nlohmann::json number_or_null(double value) {  // JSON has no NaN
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
+double number_or_nan(const nlohmann::json& json) {
+  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+}
 
 }  // namespace
 
@@ -185,6 +188,20 @@ nlohmann::json epochs_to_json(std::span<const FinetuneEpoch> epochs) {
                     {"best", epoch.best}});
   }
   return list;
+}
+
+std::vector<FinetuneEpoch> epochs_from_json(const nlohmann::json& json) {
+  std::vector<FinetuneEpoch> epochs;
+  for (const nlohmann::json& epoch : json) {
+    epochs.push_back({.epoch = epoch.at("epoch"),
+                      .train_loss = epoch.at("train_loss"),
+                      .train_accuracy = epoch.at("train_accuracy"),
+                      .validation_loss = number_or_nan(epoch.at("validation_loss")),
+                      .validation_accuracy = number_or_nan(epoch.at("validation_accuracy")),
+                      .learning_rate = epoch.at("learning_rate"),
+                      .best = epoch.at("best")});
+  }
+  return epochs;
 }
 
 }  // namespace vggroove

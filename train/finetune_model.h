@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <vector>
 
 #include "engine/heads/dense_head.h"
 #include "engine/nets/vggish_training.h"
@@ -35,5 +36,7 @@ void write_finetuned_model(const std::filesystem::path& path, const weights::Mod
                            nlohmann::json training);
 
 nlohmann::json epochs_to_json(std::span<const FinetuneEpoch> epochs);
+// The same epochs to the last bit. Throws nlohmann::json::exception.
+std::vector<FinetuneEpoch> epochs_from_json(const nlohmann::json& json);
 
 }  // namespace vggroove

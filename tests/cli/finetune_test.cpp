@@ -168,6 +168,71 @@ TEST_F(FinetuneVerb, decodes_audio_and_keeps_it_for_later_runs) {
   EXPECT_EQ(scores.exit_code, 3) << scores.err;
 }
 
+// crossval --finetune of two folds, its scores in `name`.json.
+ProgramResult crossval_to(const std::string& data, const std::string& base, const std::string& name,
+                          std::vector<std::string> more = {}, const testing::RunOptions& how = {}) {
+  std::vector<std::string> arguments = {"crossval", data,          "--finetune",
+                                        "--base",   base,          "--layers",
+                                        "fc2",      "--hidden",    "0",
+                                        "--folds",  "2",           "--lr",
+                                        "0.001",    "--batch",     "4",
+                                        "--epochs", "2",           "--validation",
+                                        "0.25",     "--work",      name + ".folds",
+                                        "--json",   name + ".json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_vggroove(arguments, how);
+}
+
+TEST_F(FinetuneVerb, cross_validation_resumes_after_an_interrupt_to_the_same_report) {
+  const std::string base = path("base.safetensors");
+  const ProgramResult straight =
+      crossval_to(path("set.npz"), base, path("cv"), {"--report", path("page")});
+  ASSERT_EQ(straight.exit_code, 0) << straight.err;
+  EXPECT_NE(straight.err.find("folds by clips, fold 2 of 2: accuracy"), std::string::npos)
+      << straight.err;
+  EXPECT_NE(straight.out.find("8 clips of 2 genres, 8 examples"), std::string::npos);
+  const nlohmann::json report =
+      nlohmann::json::parse(read_file(path("cv.json"))).at("runs").at(0).at("reports").at(0);
+  EXPECT_EQ(report.at("settings").at(0).at("first_layer"), "fc2");
+  EXPECT_EQ(report.at("predictions").size(), 8U);
+  EXPECT_EQ(report.at("folds").at(1).at("curves").at(0).size(), 2U);
+  const std::string page = read_file(path("page/index.html"));
+  EXPECT_NE(page.find("Learning curves"), std::string::npos);
+  EXPECT_NE(page.find("2 trainings: thin lines"), std::string::npos);
+
+  testing::RunOptions interrupt;
+  interrupt.interrupt_when = path("cut.folds/clips/repetition-1-fold-2.checkpoint");
+  const int exit_code = crossval_to(path("set.npz"), base, path("cut"), {}, interrupt).exit_code;
+  // The run may have come through before the signal did: then there is nothing left to resume.
+  if (exit_code != 0) {
+    EXPECT_EQ(exit_code, 128 + SIGINT);
+    const ProgramResult resumed = crossval_to(path("set.npz"), base, path("cut"), {"--resume"});
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_NE(resumed.err.find("kept from before"), std::string::npos) << resumed.err;
+    EXPECT_EQ(resumed.out, straight.out);
+  }
+  EXPECT_EQ(read_file(path("cut.json")), read_file(path("cv.json")));
+  const ProgramResult other =
+      crossval_to(path("set.npz"), base, path("cut"), {"--resume", "--seed", "1"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.err.find("other options, data or base model"), std::string::npos) << other.err;
+}
+
+TEST_F(FinetuneVerb, cross_validation_says_what_does_not_fit) {
+  const auto usage_error = [](std::vector<std::string> arguments, const char* words) {
+    arguments.insert(arguments.begin(), {"crossval", path("set.npz")});
+    const ProgramResult result = run_vggroove(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+  };
+  usage_error({"--finetune", "--members", "2"}, "--members is for classifiers on embeddings");
+  usage_error({"--random-crop"}, "--random-crop is for fine-tuning; add --finetune");
+  usage_error({"--resume"}, "--resume is for fine-tuning");
+  usage_error({"--finetune", "--dropout", "1"}, "the dropout is 1");
+  usage_error({"--finetune", "--layers", "conv9"}, "no layer is called \"conv9\"");
+  usage_error({"--finetune", "--select", "2"}, "there is one setting");
+}
+
 TEST_F(FinetuneVerb, says_what_does_not_fit) {
   const auto usage_error = [](std::vector<std::string> more, const char* words) {
     more.insert(more.end(), {"--out", path("c.safetensors")});
