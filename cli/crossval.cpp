@@ -93,9 +93,13 @@ std::vector<CrossvalRun> divide(const CrossvalOptions& options, const FeatureSet
   std::vector<CrossvalRun> runs;
   if (options.has_lists()) {
     ListedPartition listed = listed_partition(features, options.lists);
-    if (listed.num_missing > 0 || listed.num_unlisted > 0) {
-      fmt::print(stderr, "vggroove: {}: {} lines of the lists name no clip; {} clips are in none\n",
-                 options.data.data, listed.num_missing, listed.num_unlisted);
+    if (listed.num_missing > 0) {
+      fmt::print(stderr, "vggroove: {}: of the lists' lines {} name no clip, the first is '{}'\n",
+                 options.data.data, listed.num_missing, listed.first_missing);
+    }
+    if (listed.num_unlisted > 0) {
+      fmt::print(stderr, "vggroove: {}: {} clips are in no list and left alone\n",
+                 options.data.data, listed.num_unlisted);
     }
     runs.push_back({.divided_by = "lists", .partitions = {}, .reports = {}});
     runs.back().partitions.push_back(std::move(listed.partition));

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
@@ -60,22 +62,39 @@ class ClipsByPathEnd {
  public:
   explicit ClipsByPathEnd(const FeatureSet& features) : features_(features) {}
 
+  // Where no clip ends so, those that do but for the extension: published lists name files that
+  // their users have converted since.
   std::span<const std::size_t> find(const std::string& end) {
     const fs::path path = fs::path(end).lexically_normal();
-    const auto num_parts = static_cast<std::size_t>(std::distance(path.begin(), path.end()));
-    auto& index = indices_[num_parts];
-    if (index.empty()) {
-      for (std::size_t clip = 0; clip < features_.clips.size(); ++clip) {
-        index[last_parts(features_.clips[clip].id, num_parts)].push_back(clip);
-      }
-    }
-    const auto found = index.find(last_parts(path, num_parts));
-    return found == index.end() ? std::span<const std::size_t>() : found->second;
+    const std::span<const std::size_t> exact = find(path, true);
+    return exact.empty() ? find(path, false) : exact;
   }
 
  private:
+  static std::string key_of(fs::path path, std::size_t num_parts, bool with_extension) {
+    const std::string extension = path.extension().string();
+    // The number of "blues.00029" is none.
+    if (!with_extension && extension.size() > 1 &&
+        std::isalpha(static_cast<unsigned char>(extension[1])) != 0) {
+      path.replace_extension();
+    }
+    return last_parts(path, num_parts);
+  }
+
+  std::span<const std::size_t> find(const fs::path& path, bool with_extension) {
+    const auto num_parts = static_cast<std::size_t>(std::distance(path.begin(), path.end()));
+    auto& index = indices_[{num_parts, with_extension}];
+    if (index.empty()) {
+      for (std::size_t clip = 0; clip < features_.clips.size(); ++clip) {
+        index[key_of(features_.clips[clip].id, num_parts, with_extension)].push_back(clip);
+      }
+    }
+    const auto found = index.find(key_of(path, num_parts, with_extension));
+    return found == index.end() ? std::span<const std::size_t>() : found->second;
+  }
+
   const FeatureSet& features_;
-  std::unordered_map<std::size_t, std::unordered_map<std::string, std::vector<std::size_t>>>
+  std::map<std::pair<std::size_t, bool>, std::unordered_map<std::string, std::vector<std::size_t>>>
       indices_;
 };
 
@@ -151,7 +170,9 @@ ListedPartition listed_partition(const FeatureSet& features, const PartitionList
                                 line, features.clips[found[0]].id, features.clips[found[1]].id));
       }
       if (found.empty()) {
-        ++result.num_missing;
+        if (result.num_missing++ == 0) {
+          result.first_missing = line;
+        }
         continue;
       }
       const fs::path*& before = list_of_clip[found[0]];

@@ -31,7 +31,8 @@ std::vector<Partition> fold_partitions_of(const FeatureSet& features,
 
 // Lists of clips in text files, one a line (blank lines and lines that begin with # do not count);
 // an empty path: no list. A line names the clip whose id ends with the same folders and file name,
-// so "blues/blues.00000.wav" is found whatever the data's folder is called.
+// so "blues/blues.00000.wav" is found whatever the data's folder is called, and, where there is no
+// such clip, the one whose name has another extension ("blues/blues.00000.au").
 struct PartitionLists {
   std::filesystem::path train, validation, test;
 };
@@ -40,6 +41,7 @@ struct ListedPartition {
   Partition partition;
   std::size_t num_unlisted = 0;  // clips that no list names
   std::size_t num_missing = 0;   // lines that name no clip of the data (a file that failed, ...)
+  std::string first_missing;     // of these lines
 };
 // Throws Error: kUsage (no list to train on or to test; a clip in two lists or twice in one; a line
 // that fits two clips; a list of which no line names a clip), kIo.
