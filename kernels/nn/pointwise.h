@@ -6,21 +6,25 @@
 
 namespace vggroove {
 
-// Steps of a backward pass that no library call takes along. Device memory, 16-byte aligned; what
-// is written overlaps nothing else. count >= 0.
+// Steps of a training pass that no library call takes along. T is float or BFloat16, arithmetic is
+// fp32. Device memory, 16-byte aligned; what is written overlaps nothing else. count >= 0.
 
 // grad [count] in place: 0 where the ReLU's output x [count] is <= 0 (a NaN lets the gradient
 // through, as in PyTorch).
-void relu_bwd(Stream stream, float* grad, const float* x, std::int64_t count);
+template <class T>
+void relu_bwd(Stream stream, T* grad, const T* x, std::int64_t count);
 
 // sum [count] += values [count]: gradients of several batches.
-void accumulate(Stream stream, float* sum, const float* values, std::int64_t count);
+template <class T>
+void accumulate(Stream stream, float* sum, const T* values, std::int64_t count);
 
 // y [n, d] = (x - mean) * scale, mean and scale [d]; and grad_x [n, d] = grad_y * scale.
-void standardise(Stream stream, float* y, const float* x, const float* mean, const float* scale,
+template <class T>
+void standardise(Stream stream, T* y, const T* x, const float* mean, const float* scale,
                  std::int64_t n, int d);
-void standardise_bwd(Stream stream, float* grad_x, const float* grad_y, const float* scale,
-                     std::int64_t n, int d);
+template <class T>
+void standardise_bwd(Stream stream, T* grad_x, const T* grad_y, const float* scale, std::int64_t n,
+                     int d);
 
 // References: double precision.
 void relu_bwd_ref(double* grad, const double* x, std::int64_t count);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/common/block_sum.cuh"
+#include "kernels/common/vector.cuh"
 
 namespace vggroove {
 namespace {
@@ -23,12 +24,12 @@ __device__ __forceinline__ float warp_max(float value) {
 
 // What it does: losses and grad_logits, see the header.
 // Owns:    warp = one row; lane = classes lane, lane + 32, ..., kept in registers
-// Traffic: read 8 * classes, written 4 * classes + 4 bytes a row
+// Traffic: read (sizeof(T) + 4) * classes, written sizeof(T) * classes + 4 bytes a row
 // Needs:   256 threads; classes <= 32 * kPerLane; grad_logits may be logits
 // Bound:   90 % of the memory's peak for many rows; a training batch is one short launch
-template <int kPerLane>
+template <int kPerLane, class T>
 __global__ void __launch_bounds__(kThreads)
-    softmax_xent_kernel(float* __restrict__ losses, float* grad_logits, const float* logits,
+    softmax_xent_kernel(float* __restrict__ losses, T* grad_logits, const T* logits,
                         const float* __restrict__ targets, std::int64_t rows, int classes) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
@@ -41,7 +42,11 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = 0; i < kPerLane; ++i) {
     const int c = i * 32 + lane;
     const bool inside = c < classes;
-    logit[i] = inside ? logits[row * classes + c] : -INFINITY;
+    float value[1] = {-INFINITY};
+    if (inside) {
+      load_as_float(value, logits + row * classes + c);
+    }
+    logit[i] = value[0];
     target[i] = inside ? targets[row * classes + c] : 0.0F;
     maximum = fmaxf(maximum, logit[i]);
   }
@@ -63,7 +68,8 @@ __global__ void __launch_bounds__(kThreads)
     const int c = i * 32 + lane;
     if (c < classes) {
       loss += target[i] == 0.0F ? 0.0F : target[i] * (log_sum - logit[i]);
-      grad_logits[row * classes + c] = expf(logit[i]) * probability_scale - target[i];
+      const float grad[1] = {expf(logit[i]) * probability_scale - target[i]};
+      store_from_float(grad_logits + row * classes + c, grad);
     }
   }
   loss = warp_sum(loss);
@@ -74,7 +80,8 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void softmax_xent(Stream stream, float* losses, float* grad_logits, const float* logits,
+template <class T>
+void softmax_xent(Stream stream, float* losses, T* grad_logits, const T* logits,
                   const float* targets, const SoftmaxXentShape& shape) {
   if (shape.classes < 1 || shape.classes > kMaxClasses) {
     throw Error(ErrorClass::kUsage,
@@ -83,10 +90,15 @@ void softmax_xent(Stream stream, float* losses, float* grad_logits, const float*
   if (shape.rows > 0) {
     const auto blocks = static_cast<unsigned>((shape.rows + kWarps - 1) / kWarps);
     simt::launch(
-        shape.classes <= 32 ? softmax_xent_kernel<1> : softmax_xent_kernel<kMaxClasses / 32>,
+        shape.classes <= 32 ? softmax_xent_kernel<1, T> : softmax_xent_kernel<kMaxClasses / 32, T>,
         blocks, kThreads, 0, stream, losses, grad_logits, logits, targets, shape.rows,
         shape.classes);
   }
 }
+
+template void softmax_xent(Stream, float*, float*, const float*, const float*,
+                           const SoftmaxXentShape&);
+template void softmax_xent(Stream, float*, BFloat16*, const BFloat16*, const float*,
+                           const SoftmaxXentShape&);
 
 }  // namespace vggroove

@@ -15,10 +15,12 @@ struct SoftmaxXentShape {
 //   losses[i] = -sum over c of targets[i, c] log p[i, c]
 // targets >= 0 need not add up to 1: labels, label smoothing, mixup, class weights and the division
 // by the batch are all in them. A row of zeros does not count: its loss and gradient are 0.
+// T is float or BFloat16, arithmetic is fp32.
 //   losses      [rows]
 //   grad_logits [rows, classes], of the sum of the losses; may be logits
 //   logits, targets [rows, classes]
-void softmax_xent(Stream stream, float* losses, float* grad_logits, const float* logits,
+template <class T>
+void softmax_xent(Stream stream, float* losses, T* grad_logits, const T* logits,
                   const float* targets, const SoftmaxXentShape& shape);
 
 // Reference: double precision.

@@ -16,8 +16,13 @@ using testing::formula_integers;
 using testing::joined;
 using Values = std::vector<double>;
 
+template <class T>
+class PointwiseOf : public ::testing::Test {};
+using Types = ::testing::Types<float, BFloat16>;
+TYPED_TEST_SUITE(PointwiseOf, Types);
+
 // Small integers: every result is exact. Counts around a thread's and a block's share.
-TEST(Pointwise, gradients_pass_open_relus_and_add_up) {
+TYPED_TEST(PointwiseOf, gradients_pass_open_relus_and_add_up) {
   for (const std::int64_t count : {1, 3, 4, 5, 1023, 1024, 1025, 4099}) {
     SCOPED_TRACE(count);
     const Values a = formula_integers(count, 3, 5, 101), b = formula_integers(count, 7, 1, 11);
@@ -25,7 +30,8 @@ TEST(Pointwise, gradients_pass_open_relus_and_add_up) {
     relu_bwd_ref(masked.data(), b.data(), count);
     accumulate_ref(summed.data(), b.data(), count);
     expect_same_in_every_thread_order([&] {
-      DeviceArray<float> grad(a), sum(a), other(b);
+      DeviceArray<TypeParam> grad(a), other(b);
+      DeviceArray<float> sum(a);
       relu_bwd(nullptr, grad.data(), other.data(), count);
       accumulate(nullptr, sum.data(), other.data(), count);
       EXPECT_EQ(grad.values(), masked);
@@ -35,13 +41,13 @@ TEST(Pointwise, gradients_pass_open_relus_and_add_up) {
   }
 }
 
-TEST(Pointwise, a_nan_behind_a_relu_lets_the_gradient_through) {
-  DeviceArray<float> grad(Values{1, 2, 3, 4, 5}), x(Values{0, std::nan(""), -0.0, 1e-30, -1});
+TYPED_TEST(PointwiseOf, a_nan_behind_a_relu_lets_the_gradient_through) {
+  DeviceArray<TypeParam> grad(Values{1, 2, 3, 4, 5}), x(Values{0, std::nan(""), -0.0, 1e-30, -1});
   relu_bwd(nullptr, grad.data(), x.data(), 5);
   EXPECT_EQ(grad.values(), (Values{0, 2, 0, 4, 0}));
 }
 
-TEST(Pointwise, standardisation_and_its_gradient_are_the_reference) {
+TYPED_TEST(PointwiseOf, standardisation_and_its_gradient_are_the_reference) {
   constexpr int kWidth = 33;
   for (const std::int64_t n : {1, 7, 8, 40}) {
     SCOPED_TRACE(n);
@@ -52,12 +58,13 @@ TEST(Pointwise, standardisation_and_its_gradient_are_the_reference) {
     standardise_ref(y.data(), x.data(), mean.data(), scale.data(), n, kWidth);
     standardise_bwd_ref(grad_x.data(), x.data(), scale.data(), n, kWidth);
     expect_same_in_every_thread_order([&] {
-      DeviceArray<float> x_device(x), mean_device(mean), scale_device(scale), out(x.size());
+      DeviceArray<TypeParam> x_device(x), out(x.size());
+      DeviceArray<float> mean_device(mean), scale_device(scale);
       standardise(nullptr, out.data(), x_device.data(), mean_device.data(), scale_device.data(), n,
                   kWidth);
-      EXPECT_EQ(out.values(), y);
+      EXPECT_EQ(out.values(), DeviceArray<TypeParam>(y).values());  // rounded once
       standardise_bwd(nullptr, out.data(), x_device.data(), scale_device.data(), n, kWidth);
-      EXPECT_EQ(out.values(), grad_x);
+      EXPECT_EQ(out.values(), DeviceArray<TypeParam>(grad_x).values());
       return out.bytes();
     });
   }

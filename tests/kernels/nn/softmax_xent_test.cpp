@@ -43,9 +43,10 @@ Result reference(const Case& c) {
   return result;
 }
 
+template <class T = float>
 Result kernels(const Case& c, std::vector<std::uint8_t>* bytes = nullptr) {
-  DeviceArray<float> logits(c.logits), targets(c.targets), losses(c.shape.rows),
-      grad_logits(c.logits.size());
+  DeviceArray<T> logits(c.logits), grad_logits(c.logits.size());
+  DeviceArray<float> targets(c.targets), losses(c.shape.rows);
   softmax_xent(nullptr, losses.data(), grad_logits.data(), logits.data(), targets.data(), c.shape);
   softmax_xent(nullptr, losses.data(), logits.data(), logits.data(), targets.data(), c.shape);
   EXPECT_EQ(logits.bytes(), grad_logits.bytes());  // in place
@@ -136,6 +137,29 @@ TEST(SoftmaxXent, matches_the_reference_at_every_edge_of_warps_and_blocks) {
   }
 }
 
+TEST(SoftmaxXent, only_gradients_are_rounded_with_bf16) {
+  for (const SoftmaxXentShape& shape : {SoftmaxXentShape{9, 10}, {3, 527}}) {
+    Case c = {shape, random_values(shape.rows * shape.classes, 1),
+              Values(shape.rows * shape.classes, 1.0 / shape.classes)};
+    c.logits = DeviceArray<BFloat16>(c.logits).values();
+    const Result expected = reference(c);
+    expect_same_in_every_thread_order([&] {
+      std::vector<std::uint8_t> bytes;
+      const Result actual = kernels<BFloat16>(c, &bytes);
+      expect_each_within(
+          actual.losses, expected.losses, [](std::size_t) { return kLossTolerance; }, "losses");
+      expect_each_within(
+          actual.grad_logits, expected.grad_logits,
+          [&](std::size_t i) {
+            return kGradTolerance +
+                   testing::kRounding<BFloat16> * std::abs(expected.grad_logits[i]);
+          },
+          "grad_logits");
+      return bytes;
+    });
+  }
+}
+
 TEST(SoftmaxXentRef, gradient_is_the_difference_quotient) {
   const Case c = golden_cases()[2].c;  // weighted and smoothed
   const Result result = reference(c);
@@ -159,7 +183,7 @@ TEST(SoftmaxXent, large_logits_do_not_overflow) {
 
 TEST(SoftmaxXent, refuses_too_many_classes) {
   testing::expect_error(ErrorClass::kUsage, "1 to 1024 classes, not 1025", [] {
-    softmax_xent(nullptr, nullptr, nullptr, nullptr, nullptr, {1, 1025});
+    softmax_xent<float>(nullptr, nullptr, nullptr, nullptr, nullptr, {1, 1025});
   });
 }
 
