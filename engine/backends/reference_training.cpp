@@ -62,8 +62,10 @@ void ReferenceTraining::conv3x3_weights_to_host_sync(double* host_to, const doub
   std::copy_n(from, shape.weights_count(), host_to);
 }
 
-void ReferenceTraining::conv3x3(double* y, const double* x, const double* weights,
+void ReferenceTraining::conv3x3(void* y_data, const void* x_data, const double* weights,
                                 const double* biases, const Conv3x3Shape& shape) {
+  auto* const y = static_cast<double*>(y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   conv3x3_ref({.height = shape.height,
                .width = shape.width,
                .in_channels = shape.in_channels,
@@ -71,8 +73,12 @@ void ReferenceTraining::conv3x3(double* y, const double* x, const double* weight
               weights, biases, x, shape.n, y);
 }
 
-void ReferenceTraining::conv3x3_dgrad(double* grad_x, const double* grad_y, const double* weights,
-                                      const double* x, bool x_is_relu, const Conv3x3Shape& shape) {
+void ReferenceTraining::conv3x3_dgrad(void* grad_x_data, const void* grad_y_data,
+                                      const double* weights, const void* x_data, bool x_is_relu,
+                                      const Conv3x3Shape& shape) {
+  auto* const grad_x = static_cast<double*>(grad_x_data);
+  const auto* const grad_y = static_cast<const double*>(grad_y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   const std::size_t in = shape.in_channels, out = shape.out_channels;
   std::fill_n(grad_x, shape.input_count(), 0.0);
   for_each_tap(shape, [&](std::size_t to, std::size_t from, std::size_t tap) {
@@ -88,8 +94,10 @@ void ReferenceTraining::conv3x3_dgrad(double* grad_x, const double* grad_y, cons
 }
 
 void ReferenceTraining::conv3x3_wgrad(double* grad_weights, double* grad_biases,
-                                      const double* grad_y, const double* x, GradientMode mode,
-                                      const Conv3x3Shape& shape) {
+                                      const void* grad_y_data, const void* x_data,
+                                      GradientMode mode, const Conv3x3Shape& shape) {
+  const auto* const grad_y = static_cast<const double*>(grad_y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   const std::size_t in = shape.in_channels, out = shape.out_channels;
   clear_if(mode, grad_weights, shape.weights_count());
   clear_if(mode, grad_biases, out);
@@ -110,8 +118,10 @@ std::size_t ReferenceTraining::maxpool2x2_cache_bytes(const MaxPoolShape& shape)
   return shape.output_count();
 }
 
-void ReferenceTraining::maxpool2x2(double* y, void* cache, const double* x,
+void ReferenceTraining::maxpool2x2(void* y_data, void* cache, const void* x_data,
                                    const MaxPoolShape& shape) {
+  auto* const y = static_cast<double*>(y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   auto* const places = static_cast<std::uint8_t*>(cache);
   const std::size_t columns = shape.width / 2;
   for (std::size_t i = 0; i < shape.output_count(); ++i) {
@@ -129,8 +139,10 @@ void ReferenceTraining::maxpool2x2(double* y, void* cache, const double* x,
   }
 }
 
-void ReferenceTraining::maxpool2x2_bwd(double* grad_x, const double* grad_y, const void* cache,
-                                       const MaxPoolShape& shape) {
+void ReferenceTraining::maxpool2x2_bwd(void* grad_x_data, const void* grad_y_data,
+                                       const void* cache, const MaxPoolShape& shape) {
+  auto* const grad_x = static_cast<double*>(grad_x_data);
+  const auto* const grad_y = static_cast<const double*>(grad_y_data);
   const auto* const places = static_cast<const std::uint8_t*>(cache);
   const std::size_t columns = shape.width / 2;
   std::fill_n(grad_x, shape.input_count(), 0.0);
@@ -153,14 +165,20 @@ void ReferenceTraining::dense_weights_to_host_sync(double* host_to, const double
   std::copy_n(from, shape.in * shape.out, host_to);
 }
 
-void ReferenceTraining::dense(double* y, const double* x, const double* weights,
+void ReferenceTraining::dense(void* y_data, const void* x_data, const double* weights,
                               const double* biases, bool relu, const DenseShape& shape) {
+  auto* const y = static_cast<double*>(y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   dense_ref({.inputs = shape.in, .outputs = shape.out, .relu = relu}, weights, biases, x, shape.n,
             y);
 }
 
-void ReferenceTraining::dense_dgrad(double* grad_x, const double* grad_y, const double* weights,
-                                    const double* x, bool x_is_relu, const DenseShape& shape) {
+void ReferenceTraining::dense_dgrad(void* grad_x_data, const void* grad_y_data,
+                                    const double* weights, const void* x_data, bool x_is_relu,
+                                    const DenseShape& shape) {
+  auto* const grad_x = static_cast<double*>(grad_x_data);
+  const auto* const grad_y = static_cast<const double*>(grad_y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   for (std::size_t i = 0; i < shape.n * shape.in; ++i) {
     const double* const row = weights + i % shape.in * shape.out;
     const double* const grad = grad_y + i / shape.in * shape.out;
@@ -174,8 +192,11 @@ void ReferenceTraining::dense_dgrad(double* grad_x, const double* grad_y, const 
   }
 }
 
-void ReferenceTraining::dense_wgrad(double* grad_weights, double* grad_biases, const double* grad_y,
-                                    const double* x, GradientMode mode, const DenseShape& shape) {
+void ReferenceTraining::dense_wgrad(double* grad_weights, double* grad_biases,
+                                    const void* grad_y_data, const void* x_data, GradientMode mode,
+                                    const DenseShape& shape) {
+  const auto* const grad_y = static_cast<const double*>(grad_y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   clear_if(mode, grad_weights, shape.in * shape.out);
   clear_if(mode, grad_biases, shape.out);
   for (std::size_t row = 0; row < shape.n; ++row) {
@@ -189,21 +210,28 @@ void ReferenceTraining::dense_wgrad(double* grad_weights, double* grad_biases, c
   }
 }
 
-void ReferenceTraining::standardise(double* y, const double* x, const double* mean,
+void ReferenceTraining::standardise(void* y_data, const void* x_data, const double* mean,
                                     const double* scale, std::size_t n, std::size_t d) {
+  auto* const y = static_cast<double*>(y_data);
+  const auto* const x = static_cast<const double*>(x_data);
   standardise_on_host(y, x, mean, scale, n, d);
 }
-void ReferenceTraining::standardise_bwd(double* grad_x, const double* grad_y, const double* scale,
-                                        std::size_t n, std::size_t d) {
+void ReferenceTraining::standardise_bwd(void* grad_x_data, const void* grad_y_data,
+                                        const double* scale, std::size_t n, std::size_t d) {
+  auto* const grad_x = static_cast<double*>(grad_x_data);
+  const auto* const grad_y = static_cast<const double*>(grad_y_data);
   standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
 }
-void ReferenceTraining::dropout(double* values, std::size_t first_index, std::size_t count,
+void ReferenceTraining::dropout(void* values_data, std::size_t first_index, std::size_t count,
                                 double rate, std::uint64_t seed) {
+  auto* const values = static_cast<double*>(values_data);
   dropout_on_host(values, first_index, count, rate, seed);
 }
-void ReferenceTraining::softmax_cross_entropy(double* losses, double* grad_logits,
-                                              const double* logits, const double* targets,
+void ReferenceTraining::softmax_cross_entropy(double* losses, void* grad_logits_data,
+                                              const void* logits_data, const double* targets,
                                               std::size_t n, std::size_t k) {
+  auto* const grad_logits = static_cast<double*>(grad_logits_data);
+  const auto* const logits = static_cast<const double*>(logits_data);
   softmax_cross_entropy_on_host(losses, grad_logits, logits, targets, n, k);
 }
 

@@ -20,36 +20,37 @@ class ReferenceTraining : public BasicTrainingBackend<double> {
                                  const Conv3x3Shape& shape) override;
   void conv3x3_weights_to_host_sync(double* host_to, const double* from,
                                     const Conv3x3Shape& shape) override;
-  void conv3x3(double* y, const double* x, const double* weights, const double* biases,
+  void conv3x3(void* y_data, const void* x_data, const double* weights, const double* biases,
                const Conv3x3Shape& shape) override;
-  void conv3x3_dgrad(double* grad_x, const double* grad_y, const double* weights, const double* x,
-                     bool x_is_relu, const Conv3x3Shape& shape) override;
-  void conv3x3_wgrad(double* grad_weights, double* grad_biases, const double* grad_y,
-                     const double* x, GradientMode mode, const Conv3x3Shape& shape) override;
+  void conv3x3_dgrad(void* grad_x_data, const void* grad_y_data, const double* weights,
+                     const void* x_data, bool x_is_relu, const Conv3x3Shape& shape) override;
+  void conv3x3_wgrad(double* grad_weights, double* grad_biases, const void* grad_y_data,
+                     const void* x_data, GradientMode mode, const Conv3x3Shape& shape) override;
 
   std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const override;
-  void maxpool2x2(double* y, void* cache, const double* x, const MaxPoolShape& shape) override;
-  void maxpool2x2_bwd(double* grad_x, const double* grad_y, const void* cache,
+  void maxpool2x2(void* y_data, void* cache, const void* x_data,
+                  const MaxPoolShape& shape) override;
+  void maxpool2x2_bwd(void* grad_x_data, const void* grad_y_data, const void* cache,
                       const MaxPoolShape& shape) override;
 
   void dense_weights_to_device(double* to, const double* host_from,
                                const DenseShape& shape) override;
   void dense_weights_to_host_sync(double* host_to, const double* from,
                                   const DenseShape& shape) override;
-  void dense(double* y, const double* x, const double* weights, const double* biases, bool relu,
-             const DenseShape& shape) override;
-  void dense_dgrad(double* grad_x, const double* grad_y, const double* weights, const double* x,
-                   bool x_is_relu, const DenseShape& shape) override;
-  void dense_wgrad(double* grad_weights, double* grad_biases, const double* grad_y, const double* x,
-                   GradientMode mode, const DenseShape& shape) override;
+  void dense(void* y_data, const void* x_data, const double* weights, const double* biases,
+             bool relu, const DenseShape& shape) override;
+  void dense_dgrad(void* grad_x_data, const void* grad_y_data, const double* weights,
+                   const void* x_data, bool x_is_relu, const DenseShape& shape) override;
+  void dense_wgrad(double* grad_weights, double* grad_biases, const void* grad_y_data,
+                   const void* x_data, GradientMode mode, const DenseShape& shape) override;
 
-  void standardise(double* y, const double* x, const double* mean, const double* scale,
+  void standardise(void* y_data, const void* x_data, const double* mean, const double* scale,
                    std::size_t n, std::size_t d) override;
-  void standardise_bwd(double* grad_x, const double* grad_y, const double* scale, std::size_t n,
-                       std::size_t d) override;
-  void dropout(double* values, std::size_t first_index, std::size_t count, double rate,
+  void standardise_bwd(void* grad_x_data, const void* grad_y_data, const double* scale,
+                       std::size_t n, std::size_t d) override;
+  void dropout(void* values_data, std::size_t first_index, std::size_t count, double rate,
                std::uint64_t seed) override;
-  void softmax_cross_entropy(double* losses, double* grad_logits, const double* logits,
+  void softmax_cross_entropy(double* losses, void* grad_logits_data, const void* logits_data,
                              const double* targets, std::size_t n, std::size_t k) override;
 
   void add_squares(double* total, const double* gradient, std::size_t count) override;

@@ -83,8 +83,10 @@ struct SgdStep {
 // What a device does for training: forward and backward of every layer, the loss, the optimiser.
 // The network, the trainer and their tests are written once against this.
 //
-// Pointers are to memory of this device, except those named host_*. Activations are NHWC and
-// [n, features], dense, row-major; biases [out]. Weights, their gradients and their moments lie in
+// Pointers are to memory of this device, except those named host_*. Activations, and the gradients
+// of them, are NHWC and [n, features], dense, row-major; void* in what follows, for their number
+// type is the backend's choice: only activations_to_device and activations_to_host_sync know it.
+// Biases are [out]. Weights, their gradients and their moments lie in
 // a layout of the backend's own choice, a permutation of the canonical one: only the
 // *_weights_to_device and *_weights_to_host functions know it, everything else that sees all
 // elements of a parameter is element-wise. Arrays start at multiples of 256 bytes from the
@@ -103,7 +105,7 @@ class BasicTrainingBackend {
  public:
   virtual ~BasicTrainingBackend() = default;
   virtual std::string description() const = 0;  // "cpu (AVX-512, fp32, 2 threads)"
-  // Of the products; parameters, gradients and moments are Real whatever it is.
+  // Of the products; parameters, their gradients and moments are Real whatever it is.
   virtual Precision precision() const { return Precision::kFp32; }
 
   // Zeroed. Throws OutOfDeviceMemory, or Error(kIo) of the host, where there is no such memory.
@@ -113,6 +115,16 @@ class BasicTrainingBackend {
   virtual void fill_zero(void* to, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
 
+  // Of one activation.
+  virtual std::size_t activation_bytes() const { return sizeof(Real); }
+  // Activations [count] <-> Real, rounded where they are narrower.
+  virtual void activations_to_device(void* to, const Real* host_from, std::size_t count) {
+    to_device(to, host_from, count * sizeof(Real));
+  }
+  virtual void activations_to_host_sync(Real* host_to, const void* from, std::size_t count) {
+    to_host_sync(host_to, from, count * sizeof(Real));
+  }
+
   // Canonical HWIO [3, 3, in, out] <-> the backend's layout, of weights, gradients and moments;
   // shape.n does not matter. Throws Error(kUsage) for a shape that the backend cannot compute.
   virtual void conv3x3_weights_to_device(Real* to, const Real* host_from,
@@ -120,23 +132,23 @@ class BasicTrainingBackend {
   virtual void conv3x3_weights_to_host_sync(Real* host_to, const Real* from,
                                             const Conv3x3Shape& shape) = 0;
   // y [n, h, w, out] = max(0, convolution of x [n, h, w, in] + biases)
-  virtual void conv3x3(Real* y, const Real* x, const Real* weights, const Real* biases,
+  virtual void conv3x3(void* y, const void* x, const Real* weights, const Real* biases,
                        const Conv3x3Shape& shape) = 0;
   // Overwrites grad_x from the gradient of the convolution's sums: whoever made grad_y has set it
   // to 0 where the ReLU was closed. With x_is_relu x is the output of a ReLU, and the same is done
   // for it: grad_x is 0 where x is 0. Not called for one input channel.
-  virtual void conv3x3_dgrad(Real* grad_x, const Real* grad_y, const Real* weights, const Real* x,
+  virtual void conv3x3_dgrad(void* grad_x, const void* grad_y, const Real* weights, const void* x,
                              bool x_is_relu, const Conv3x3Shape& shape) = 0;
-  virtual void conv3x3_wgrad(Real* grad_weights, Real* grad_biases, const Real* grad_y,
-                             const Real* x, GradientMode mode, const Conv3x3Shape& shape) = 0;
+  virtual void conv3x3_wgrad(Real* grad_weights, Real* grad_biases, const void* grad_y,
+                             const void* x, GradientMode mode, const Conv3x3Shape& shape) = 0;
 
   // y [n, h/2, w/2, c] = the largest of each 2x2 of x, the output of a ReLU; `cache` of this many
   // bytes receives what the backward pass needs to know.
   virtual std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const = 0;
-  virtual void maxpool2x2(Real* y, void* cache, const Real* x, const MaxPoolShape& shape) = 0;
+  virtual void maxpool2x2(void* y, void* cache, const void* x, const MaxPoolShape& shape) = 0;
   // Overwrites grad_x [n, h, w, c] with the gradient before that ReLU: grad_y at the place of the
   // largest value (the first of equal ones, row by row) where it is above 0, else 0.
-  virtual void maxpool2x2_bwd(Real* grad_x, const Real* grad_y, const void* cache,
+  virtual void maxpool2x2_bwd(void* grad_x, const void* grad_y, const void* cache,
                               const MaxPoolShape& shape) = 0;
 
   // Canonical [in, out] <-> the backend's layout; shape.n does not matter.
@@ -145,31 +157,31 @@ class BasicTrainingBackend {
   virtual void dense_weights_to_host_sync(Real* host_to, const Real* from,
                                           const DenseShape& shape) = 0;
   // y [n, out] = x [n, in] weights + biases, then max(0, y) with relu
-  virtual void dense(Real* y, const Real* x, const Real* weights, const Real* biases, bool relu,
+  virtual void dense(void* y, const void* x, const Real* weights, const Real* biases, bool relu,
                      const DenseShape& shape) = 0;
   // grad_y is the gradient before the layer's own ReLU; grad_x and x_is_relu as in conv3x3_dgrad.
-  virtual void dense_dgrad(Real* grad_x, const Real* grad_y, const Real* weights, const Real* x,
+  virtual void dense_dgrad(void* grad_x, const void* grad_y, const Real* weights, const void* x,
                            bool x_is_relu, const DenseShape& shape) = 0;
-  virtual void dense_wgrad(Real* grad_weights, Real* grad_biases, const Real* grad_y, const Real* x,
+  virtual void dense_wgrad(Real* grad_weights, Real* grad_biases, const void* grad_y, const void* x,
                            GradientMode mode, const DenseShape& shape) = 0;
 
   // y [n, d] = (x - mean) * scale, mean and scale [d]; and grad_x = grad_y * scale, overwritten.
-  virtual void standardise(Real* y, const Real* x, const Real* mean, const Real* scale,
+  virtual void standardise(void* y, const void* x, const Real* mean, const Real* scale,
                            std::size_t n, std::size_t d) = 0;
-  virtual void standardise_bwd(Real* grad_x, const Real* grad_y, const Real* scale, std::size_t n,
+  virtual void standardise_bwd(void* grad_x, const void* grad_y, const Real* scale, std::size_t n,
                                std::size_t d) = 0;
 
   // Multiplies values [count] by 0 or 1 / (1 - rate), 0 <= rate < 1, in place: forward and backward
   // are the same call. Which ones fall is defined by (seed, first_index + i) alone, in
   // kernels/nn/dropout.h, so that every device drops the same units, and a part of a batch those
   // that the whole batch would.
-  virtual void dropout(Real* values, std::size_t first_index, std::size_t count, double rate,
+  virtual void dropout(void* values, std::size_t first_index, std::size_t count, double rate,
                        std::uint64_t seed) = 0;
 
   // losses [n] = -sum_k targets log softmax(logits), and grad_logits [n, k] of their sum. targets
   // [n, k] >= 0 need not add up to 1: label smoothing, mixup, class weights and the division by the
   // batch are in them. grad_logits may be logits.
-  virtual void softmax_cross_entropy(Real* losses, Real* grad_logits, const Real* logits,
+  virtual void softmax_cross_entropy(Real* losses, void* grad_logits, const void* logits,
                                      const Real* targets, std::size_t n, std::size_t k) = 0;
 
   // total [1] += sum of the squares of gradient [count]

@@ -96,7 +96,9 @@ BasicVggishTraining<Real>::BasicVggishTraining(BasicTrainingBackend<Real>& backe
 
 template <class Real>
 void BasicVggishTraining<Real>::allocate_batch() {
-  const auto allocate = [&](std::size_t count) { return backend_.allocate(count * sizeof(Real)); };
+  const auto allocate = [&](std::size_t count) {
+    return backend_.allocate(count * backend_.activation_bytes());
+  };
   std::size_t largest_gradient = 0;
   for (LayerState& state : layers_) {
     std::size_t sums_count = max_batch_ * state.output_count;
@@ -112,8 +114,8 @@ void BasicVggishTraining<Real>::allocate_batch() {
   }
   input_ = allocate(max_batch_ * net_.input_count());
   standardised_ = allocate(max_batch_ * net_.embedding_size());
-  targets_ = allocate(max_batch_ * net_.num_classes);
-  losses_ = allocate(max_batch_);
+  targets_ = backend_.allocate(max_batch_ * net_.num_classes * sizeof(Real));
+  losses_ = backend_.allocate(max_batch_ * sizeof(Real));
   grad_output_ = allocate(largest_gradient);
   grad_other_ = allocate(largest_gradient);
 }
@@ -201,17 +203,17 @@ void BasicVggishTraining<Real>::set_standardisation(std::span<const Real> mean,
 }
 
 template <class Real>
-const Real* BasicVggishTraining<Real>::input_of(std::size_t layer) const {
+const void* BasicVggishTraining<Real>::input_of(std::size_t layer) const {
   if (layer == 0) {
-    return input_.as<Real>();
+    return input_.as<void>();
   }
-  return layer == net_.body.size() ? standardised_.as<Real>()
-                                   : layers_[layer - 1].output.template as<Real>();
+  return layer == net_.body.size() ? standardised_.as<void>()
+                                   : layers_[layer - 1].output.template as<void>();
 }
 
 // Of the layer's outputs, or of their gradients.
 template <class Real>
-void BasicVggishTraining<Real>::drop(Real* values, std::size_t layer) {
+void BasicVggishTraining<Real>::drop(void* values, std::size_t layer) {
   const LayerState& state = layers_[layer];
   if (state.dropped && dropout_.rate > 0) {
     backend_.dropout(values, dropout_.first_example * state.output_count,
@@ -221,13 +223,13 @@ void BasicVggishTraining<Real>::drop(Real* values, std::size_t layer) {
 }
 
 template <class Real>
-void BasicVggishTraining<Real>::forward_layer(std::size_t layer, const Real* x) {
+void BasicVggishTraining<Real>::forward_layer(std::size_t layer, const void* x) {
   LayerState& state = layers_[layer];
   const Real* const weights = parameter(2 * layer);
   const Real* const biases = parameter(2 * layer + 1);
-  Real* const y = state.output.template as<Real>();
+  void* const y = state.output.template as<void>();
   if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec)) {
-    Real* const sums = state.pooled ? state.sums.template as<Real>() : y;
+    void* const sums = state.pooled ? state.sums.template as<void>() : y;
     backend_.conv3x3(sums, x, weights, biases, shape_of(*conv, batch_));
     if (state.pooled) {
       backend_.maxpool2x2(y, state.pool_cache.template as<void>(), sums,
@@ -246,14 +248,14 @@ template <class Real>
 void BasicVggishTraining<Real>::backward_layer(std::size_t layer, GradientMode mode) {
   const LayerState& state = layers_[layer];
   if (const auto* const conv = std::get_if<Conv3x3Spec>(&state.spec); conv && state.pooled) {
-    backend_.maxpool2x2_bwd(grad_other_.as<Real>(), grad_output_.as<Real>(),
+    backend_.maxpool2x2_bwd(grad_other_.as<void>(), grad_output_.as<void>(),
                             state.pool_cache.template as<void>(), pool_shape_of(*conv, batch_));
     std::swap(grad_output_, grad_other_);
   }
-  const Real* const x = input_of(layer);
+  const void* const x = input_of(layer);
   const Real* const weights = parameter(2 * layer);
-  Real* const grad_y = grad_output_.as<Real>();
-  Real* const grad_x = grad_other_.as<Real>();
+  void* const grad_y = grad_output_.as<void>();
+  void* const grad_x = grad_other_.as<void>();
   const bool wants_grad_x = layer > first_trainable_;
   // The ReLU before this layer; behind a pool, maxpool2x2_bwd sees to it.
   const bool x_is_relu = layer > 0 && layer != net_.body.size() && layers_[layer - 1].relu &&
@@ -276,11 +278,11 @@ void BasicVggishTraining<Real>::backward_layer(std::size_t layer, GradientMode m
   }
   std::swap(grad_output_, grad_other_);
   if (layer == net_.body.size()) {
-    backend_.standardise_bwd(grad_other_.as<Real>(), grad_output_.as<Real>(), scale_.as<Real>(),
+    backend_.standardise_bwd(grad_other_.as<void>(), grad_output_.as<void>(), scale_.as<Real>(),
                              batch_, net_.embedding_size());
     std::swap(grad_output_, grad_other_);
   }
-  drop(grad_output_.as<Real>(), layer - 1);
+  drop(grad_output_.as<void>(), layer - 1);
 }
 
 template <class Real>
@@ -292,31 +294,31 @@ void BasicVggishTraining<Real>::forward(std::span<const Real> logmel, std::size_
   }
   batch_ = n;
   dropout_ = dropout;
-  backend_.to_device(input_.as<Real>(), logmel.data(), logmel.size_bytes());
+  backend_.activations_to_device(input_.as<void>(), logmel.data(), logmel.size());
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     if (layer == net_.body.size()) {
-      backend_.standardise(standardised_.as<Real>(), layers_[layer - 1].output.template as<Real>(),
+      backend_.standardise(standardised_.as<void>(), layers_[layer - 1].output.template as<void>(),
                            mean_.as<Real>(), scale_.as<Real>(), n, net_.embedding_size());
     }
     forward_layer(layer, input_of(layer));
   }
-  backend_.to_host_sync(logits.data(), layers_.back().output.template as<Real>(),
-                        logits.size_bytes());
+  backend_.activations_to_host_sync(logits.data(), layers_.back().output.template as<void>(),
+                                    logits.size());
 }
 
 template <class Real>
 void BasicVggishTraining<Real>::read_embeddings(std::span<Real> embeddings) {
   const LayerState& last = layers_[net_.body.size() - 1];
-  backend_.to_host_sync(embeddings.data(), last.output.template as<Real>(),
-                        embeddings.size_bytes());
+  backend_.activations_to_host_sync(embeddings.data(), last.output.template as<void>(),
+                                    embeddings.size());
 }
 
 template <class Real>
 void BasicVggishTraining<Real>::backward(std::span<const Real> targets, GradientMode mode,
                                          std::span<Real> losses) {
   backend_.to_device(targets_.as<Real>(), targets.data(), targets.size_bytes());
-  backend_.softmax_cross_entropy(losses_.as<Real>(), grad_output_.as<Real>(),
-                                 layers_.back().output.template as<Real>(), targets_.as<Real>(),
+  backend_.softmax_cross_entropy(losses_.as<Real>(), grad_output_.as<void>(),
+                                 layers_.back().output.template as<void>(), targets_.as<Real>(),
                                  batch_, net_.num_classes);
   for (std::size_t layer = layers_.size(); layer-- > first_trainable_;) {
     backward_layer(layer, mode);

@@ -109,10 +109,10 @@ class BasicVggishTraining {
 
   void allocate_batch();
   void release_batch();
-  void forward_layer(std::size_t layer, const Real* x);
+  void forward_layer(std::size_t layer, const void* x);
   void backward_layer(std::size_t layer, GradientMode mode);
-  const Real* input_of(std::size_t layer) const;
-  void drop(Real* values, std::size_t layer);
+  const void* input_of(std::size_t layer) const;
+  void drop(void* values, std::size_t layer);
 
   BasicTrainingBackend<Real>& backend_;
   TrainingNet net_;

@@ -85,33 +85,46 @@ std::size_t CpuTraining::maxpool2x2_cache_bytes(const MaxPoolShape& shape) const
   return shape.output_count();
 }
 
-void CpuTraining::maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) {
+void CpuTraining::maxpool2x2(void* y_data, void* cache, const void* x_data,
+                             const MaxPoolShape& shape) {
+  auto* const y = static_cast<float*>(y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   team_.run(shape.n * shape.height / 2, [&](std::size_t row, unsigned) {
     maxpool2x2_row(y, static_cast<std::uint8_t*>(cache), x, row, shape);
   });
 }
 
-void CpuTraining::maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+void CpuTraining::maxpool2x2_bwd(void* grad_x_data, const void* grad_y_data, const void* cache,
                                  const MaxPoolShape& shape) {
+  auto* const grad_x = static_cast<float*>(grad_x_data);
+  const auto* const grad_y = static_cast<const float*>(grad_y_data);
   team_.run(shape.n * shape.height / 2, [&](std::size_t row, unsigned) {
     maxpool2x2_bwd_row(grad_x, grad_y, static_cast<const std::uint8_t*>(cache), row, shape);
   });
 }
 
-void CpuTraining::standardise(float* y, const float* x, const float* mean, const float* scale,
-                              std::size_t n, std::size_t d) {
+void CpuTraining::standardise(void* y_data, const void* x_data, const float* mean,
+                              const float* scale, std::size_t n, std::size_t d) {
+  auto* const y = static_cast<float*>(y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   standardise_on_host(y, x, mean, scale, n, d);
 }
-void CpuTraining::standardise_bwd(float* grad_x, const float* grad_y, const float* scale,
+void CpuTraining::standardise_bwd(void* grad_x_data, const void* grad_y_data, const float* scale,
                                   std::size_t n, std::size_t d) {
+  auto* const grad_x = static_cast<float*>(grad_x_data);
+  const auto* const grad_y = static_cast<const float*>(grad_y_data);
   standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
 }
-void CpuTraining::dropout(float* values, std::size_t first_index, std::size_t count, double rate,
-                          std::uint64_t seed) {
+void CpuTraining::dropout(void* values_data, std::size_t first_index, std::size_t count,
+                          double rate, std::uint64_t seed) {
+  auto* const values = static_cast<float*>(values_data);
   dropout_on_host(values, first_index, count, rate, seed);
 }
-void CpuTraining::softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
-                                        const float* targets, std::size_t n, std::size_t k) {
+void CpuTraining::softmax_cross_entropy(float* losses, void* grad_logits_data,
+                                        const void* logits_data, const float* targets,
+                                        std::size_t n, std::size_t k) {
+  auto* const grad_logits = static_cast<float*>(grad_logits_data);
+  const auto* const logits = static_cast<const float*>(logits_data);
   softmax_cross_entropy_on_host(losses, grad_logits, logits, targets, n, k);
 }
 

@@ -41,35 +41,36 @@ class CpuTraining : public TrainingBackend {
                                  const Conv3x3Shape& shape) override;
   void conv3x3_weights_to_host_sync(float* host_to, const float* from,
                                     const Conv3x3Shape& shape) override;
-  void conv3x3(float* y, const float* x, const float* weights, const float* biases,
+  void conv3x3(void* y_data, const void* x_data, const float* weights, const float* biases,
                const Conv3x3Shape& shape) override;
-  void conv3x3_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
-                     bool x_is_relu, const Conv3x3Shape& shape) override;
-  void conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
-                     GradientMode mode, const Conv3x3Shape& shape) override;
+  void conv3x3_dgrad(void* grad_x_data, const void* grad_y_data, const float* weights,
+                     const void* x_data, bool x_is_relu, const Conv3x3Shape& shape) override;
+  void conv3x3_wgrad(float* grad_weights, float* grad_biases, const void* grad_y_data,
+                     const void* x_data, GradientMode mode, const Conv3x3Shape& shape) override;
 
   std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const override;
-  void maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) override;
-  void maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+  void maxpool2x2(void* y_data, void* cache, const void* x_data,
+                  const MaxPoolShape& shape) override;
+  void maxpool2x2_bwd(void* grad_x_data, const void* grad_y_data, const void* cache,
                       const MaxPoolShape& shape) override;
 
   void dense_weights_to_device(float* to, const float* host_from, const DenseShape& shape) override;
   void dense_weights_to_host_sync(float* host_to, const float* from,
                                   const DenseShape& shape) override;
-  void dense(float* y, const float* x, const float* weights, const float* biases, bool relu,
+  void dense(void* y_data, const void* x_data, const float* weights, const float* biases, bool relu,
              const DenseShape& shape) override;
-  void dense_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
-                   bool x_is_relu, const DenseShape& shape) override;
-  void dense_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
-                   GradientMode mode, const DenseShape& shape) override;
+  void dense_dgrad(void* grad_x_data, const void* grad_y_data, const float* weights,
+                   const void* x_data, bool x_is_relu, const DenseShape& shape) override;
+  void dense_wgrad(float* grad_weights, float* grad_biases, const void* grad_y_data,
+                   const void* x_data, GradientMode mode, const DenseShape& shape) override;
 
-  void standardise(float* y, const float* x, const float* mean, const float* scale, std::size_t n,
-                   std::size_t d) override;
-  void standardise_bwd(float* grad_x, const float* grad_y, const float* scale, std::size_t n,
-                       std::size_t d) override;
-  void dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+  void standardise(void* y_data, const void* x_data, const float* mean, const float* scale,
+                   std::size_t n, std::size_t d) override;
+  void standardise_bwd(void* grad_x_data, const void* grad_y_data, const float* scale,
+                       std::size_t n, std::size_t d) override;
+  void dropout(void* values_data, std::size_t first_index, std::size_t count, double rate,
                std::uint64_t seed) override;
-  void softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+  void softmax_cross_entropy(float* losses, void* grad_logits_data, const void* logits_data,
                              const float* targets, std::size_t n, std::size_t k) override;
 
   void add_squares(double* total, const float* gradient, std::size_t count) override;

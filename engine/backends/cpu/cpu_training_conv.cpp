@@ -128,8 +128,10 @@ void CpuTraining::conv1_backward(float* grad_weights, const float* grad_y, const
   sum_over_rows(grad_weights, parts, shape.n, shape.weights_count(), mode);
 }
 
-void CpuTraining::conv3x3(float* y, const float* x, const float* weights, const float* biases,
-                          const Conv3x3Shape& shape) {
+void CpuTraining::conv3x3(void* y_data, const void* x_data, const float* weights,
+                          const float* biases, const Conv3x3Shape& shape) {
+  auto* const y = static_cast<float*>(y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   if (shape.in_channels == 1) {
     conv1_forward(y, x, weights, biases, shape);
     return;
@@ -152,8 +154,11 @@ void CpuTraining::conv3x3(float* y, const float* x, const float* weights, const 
 }
 
 // A convolution of grad_y with the filters turned by 180 degrees and inputs and outputs exchanged.
-void CpuTraining::conv3x3_dgrad(float* grad_x, const float* grad_y, const float* weights,
-                                const float* x, bool x_is_relu, const Conv3x3Shape& shape) {
+void CpuTraining::conv3x3_dgrad(void* grad_x_data, const void* grad_y_data, const float* weights,
+                                const void* x_data, bool x_is_relu, const Conv3x3Shape& shape) {
+  auto* const grad_x = static_cast<float*>(grad_x_data);
+  const auto* const grad_y = static_cast<const float*>(grad_y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   const std::size_t in = shape.in_channels, out = shape.out_channels;
   WinogradFilters& transformed = filters(out, in);
   team_.run(out / kFilterPiece, [&](std::size_t piece, unsigned member) {
@@ -175,8 +180,10 @@ void CpuTraining::conv3x3_dgrad(float* grad_x, const float* grad_y, const float*
   convolve(transformed, grad_y, finish, shape.n, out);
 }
 
-void CpuTraining::conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y,
-                                const float* x, GradientMode mode, const Conv3x3Shape& shape) {
+void CpuTraining::conv3x3_wgrad(float* grad_weights, float* grad_biases, const void* grad_y_data,
+                                const void* x_data, GradientMode mode, const Conv3x3Shape& shape) {
+  const auto* const grad_y = static_cast<const float*>(grad_y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   sum_over_rows(grad_biases, grad_y, shape.n * shape.height * shape.width, shape.out_channels,
                 mode);
   if (shape.in_channels == 1) {

@@ -76,8 +76,10 @@ void CpuTraining::dense_weights_to_host_sync(float* host_to, const float* from,
   });
 }
 
-void CpuTraining::dense(float* y, const float* x, const float* weights, const float* biases,
+void CpuTraining::dense(void* y_data, const void* x_data, const float* weights, const float* biases,
                         bool relu, const DenseShape& shape) {
+  auto* const y = static_cast<float*>(y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   if (!has_panels(shape)) {
     vggroove::dense(y, x, weights, biases, shape);
     if (relu) {
@@ -119,8 +121,11 @@ void CpuTraining::dense(float* y, const float* x, const float* weights, const fl
   });
 }
 
-void CpuTraining::dense_dgrad(float* grad_x, const float* grad_y, const float* weights,
-                              const float* x, bool x_is_relu, const DenseShape& shape) {
+void CpuTraining::dense_dgrad(void* grad_x_data, const void* grad_y_data, const float* weights,
+                              const void* x_data, bool x_is_relu, const DenseShape& shape) {
+  auto* const grad_x = static_cast<float*>(grad_x_data);
+  const auto* const grad_y = static_cast<const float*>(grad_y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   if (!has_panels(shape)) {
     for (std::size_t i = 0; i < shape.n * shape.in; ++i) {
       const float* const row = weights + i % shape.in * shape.out;
@@ -169,8 +174,10 @@ void CpuTraining::dense_dgrad(float* grad_x, const float* grad_y, const float* w
   });
 }
 
-void CpuTraining::dense_wgrad(float* grad_weights, float* grad_biases, const float* grad_y,
-                              const float* x, GradientMode mode, const DenseShape& shape) {
+void CpuTraining::dense_wgrad(float* grad_weights, float* grad_biases, const void* grad_y_data,
+                              const void* x_data, GradientMode mode, const DenseShape& shape) {
+  const auto* const grad_y = static_cast<const float*>(grad_y_data);
+  const auto* const x = static_cast<const float*>(x_data);
   const bool accumulate = mode == GradientMode::kAccumulate;
   sum_over_rows(grad_biases, grad_y, shape.n, shape.out, mode);
   if (!has_panels(shape)) {

@@ -11,4 +11,16 @@ CudnnHandle::CudnnHandle(const CudaStream& stream) {
   VGGROOVE_CUDNN(cudnnSetStream(handle, stream.get()));
 }
 
+cudnn::MathMode math_mode(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return cudnn::MathMode::kFp32;
+    case Precision::kTf32:
+      return cudnn::MathMode::kTf32;
+    case Precision::kBf16:
+      break;
+  }
+  return cudnn::MathMode::kBf16;
+}
+
 }  // namespace vggroove::cuda

@@ -4,7 +4,9 @@
 
 #include <memory>
 
+#include "engine/backends/cuda/cudnn/conv_graph.h"
 #include "engine/backends/cuda/owners.h"
+#include "engine/device/device.h"
 
 namespace vggroove::cuda {
 
@@ -20,5 +22,7 @@ class CudnnHandle {
   };
   std::unique_ptr<cudnnContext, Destroy> handle_;
 };
+
+cudnn::MathMode math_mode(Precision precision);
 
 }  // namespace vggroove::cuda

@@ -4,22 +4,11 @@
 #include <utility>
 #include <variant>
 
+#include "engine/backends/cuda/cudnn_handle.h"
 #include "engine/backends/cuda/weight_upload.h"
 
 namespace vggroove::cuda {
 namespace {
-
-cudnn::MathMode math_mode(Precision precision) {
-  switch (precision) {
-    case Precision::kFp32:
-      return cudnn::MathMode::kFp32;
-    case Precision::kTf32:
-      return cudnn::MathMode::kTf32;
-    case Precision::kBf16:
-      break;
-  }
-  return cudnn::MathMode::kBf16;
-}
 
 struct Counts {
   std::size_t weights, biases;

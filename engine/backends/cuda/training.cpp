@@ -1,7 +1,5 @@
 #include "engine/backends/cuda/training.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -9,6 +7,7 @@
 #include "engine/backends/cuda/device_name.h"
 #include "kernels/nn/bias_grad.h"
 #include "kernels/nn/dropout.h"
+#include "kernels/nn/layout.h"
 #include "kernels/nn/maxpool2x2.h"
 #include "kernels/nn/pointwise.h"
 #include "kernels/nn/pool_codes.h"
@@ -36,13 +35,7 @@ CudaTraining::CudaTraining(const CudaTrainingSettings& settings)
       precision_(settings.precision),
       cudnn_(stream_),
       plans_(cudnn::DeviceProperties::of_device(0), settings.plan_folder),
-      step_(std::max(sizeof(AdamwStep), sizeof(float))) {
-  if (precision_ == Precision::kBf16) {
-    throw Error(
-        ErrorClass::kUnsupported,
-        fmt::format("{} does not train in bf16 yet; take fp32 or tf32", settings.device_name));
-  }
-}
+      step_(std::max(sizeof(AdamwStep), sizeof(float))) {}
 
 // Memory is given back only when nothing works on it any more.
 CudaTraining::~CudaTraining() {
@@ -53,11 +46,15 @@ DeviceMemory CudaTraining::allocate(std::size_t bytes) {
   auto buffer = std::make_unique<DeviceBuffer>(bytes);
   void* const data = buffer->data();
   fill_zero(data, bytes);
-  return {data, bytes, [owner = buffer.release()] { delete owner; }};
+  return {data, bytes, [this, owner = buffer.release()] {
+            rounded_.freed(owner->data(), owner->bytes());
+            delete owner;
+          }};
 }
 
 void CudaTraining::to_device(void* to, const void* host_from, std::size_t bytes) {
   copies_.to_device(stream_, to, host_from, bytes);
+  rounded_.written(stream_, to, bytes);
 }
 void CudaTraining::to_host_sync(void* host_to, const void* from, std::size_t bytes) {
   copies_.to_host_sync(stream_, host_to, from, bytes);
@@ -65,10 +62,27 @@ void CudaTraining::to_host_sync(void* host_to, const void* from, std::size_t byt
 void CudaTraining::fill_zero(void* to, std::size_t bytes) {
   if (bytes > 0) {
     VGGROOVE_CUDA(cudaMemsetAsync(to, 0, bytes, stream_.get()));
+    rounded_.written(stream_, to, bytes);
   }
 }
 void CudaTraining::synchronize() {
   stream_.synchronize();
+}
+
+void CudaTraining::activations_to_device(void* to, const float* host_from, std::size_t count) {
+  float* const values = is_bf16() ? scratch_floats(kCasts, count) : static_cast<float*>(to);
+  to_device(values, host_from, count * sizeof(float));
+  if (is_bf16()) {
+    cast(stream_.get(), static_cast<BFloat16*>(to), values, as_count(count));
+  }
+}
+void CudaTraining::activations_to_host_sync(float* host_to, const void* from, std::size_t count) {
+  if (is_bf16()) {
+    float* const values = scratch_floats(kCasts, count);
+    cast(stream_.get(), values, static_cast<const BFloat16*>(from), as_count(count));
+    from = values;
+  }
+  to_host_sync(host_to, from, count * sizeof(float));
 }
 
 // cudaFree waits for the kernels that still use the old memory.
@@ -85,52 +99,88 @@ std::size_t CudaTraining::maxpool2x2_cache_bytes(const MaxPoolShape& shape) cons
   return static_cast<std::size_t>(pool_code_bytes(as_count(shape.output_count())));
 }
 
-void CudaTraining::maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) {
-  vggroove::maxpool2x2(stream_.get(), y, static_cast<std::uint8_t*>(cache), x, nullptr,
-                       kernel_shape(shape));
+void CudaTraining::maxpool2x2(void* y, void* cache, const void* x, const MaxPoolShape& shape) {
+  in_activation_type([&](auto type) {
+    using T = decltype(type);
+    vggroove::maxpool2x2(stream_.get(), static_cast<T*>(y), static_cast<std::uint8_t*>(cache),
+                         static_cast<const T*>(x), nullptr, kernel_shape(shape));
+  });
 }
 
-void CudaTraining::maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+void CudaTraining::maxpool2x2_bwd(void* grad_x, const void* grad_y, const void* cache,
                                   const MaxPoolShape& shape) {
-  const auto floats =
-      static_cast<std::size_t>(maxpool2x2_bwd_workspace_floats<float>(kernel_shape(shape)));
-  vggroove::maxpool2x2_bwd(stream_.get(), grad_x, scratch_floats(kBiasGradients, shape.channels),
-                           grad_y, static_cast<const std::uint8_t*>(cache),
-                           scratch_floats(kPartials, floats), kernel_shape(shape));
+  in_activation_type([&](auto type) {
+    using T = decltype(type);
+    const auto floats =
+        static_cast<std::size_t>(maxpool2x2_bwd_workspace_floats<T>(kernel_shape(shape)));
+    vggroove::maxpool2x2_bwd(stream_.get(), static_cast<T*>(grad_x),
+                             scratch_floats(kBiasGradients, shape.channels),
+                             static_cast<const T*>(grad_y), static_cast<const std::uint8_t*>(cache),
+                             scratch_floats(kPartials, floats), kernel_shape(shape));
+  });
 }
 
-void CudaTraining::sum_biases(float* grad_biases, const float* grad_y, GradientMode mode,
+void* CudaTraining::operand(const float* parameters, std::size_t count) {
+  return is_bf16() ? static_cast<void*>(rounded_.of(stream_, parameters, count))
+                   : const_cast<float*>(parameters);
+}
+
+void CudaTraining::sum_biases(float* grad_biases, const void* grad_y, GradientMode mode,
                               std::size_t rows, std::size_t channels) {
   const auto floats = static_cast<std::size_t>(
       bias_grad_workspace_floats(as_count(rows), static_cast<int>(channels)));
   float* const partials = scratch_floats(kPartials, floats);
   const bool adds = mode == GradientMode::kAccumulate;
   float* const sums = adds ? scratch_floats(kBiasGradients, channels) : grad_biases;
-  bias_grad(stream_.get(), sums, grad_y, partials, as_count(rows), static_cast<int>(channels));
+  in_activation_type([&](auto type) {
+    bias_grad(stream_.get(), sums, static_cast<const decltype(type)*>(grad_y), partials,
+              as_count(rows), static_cast<int>(channels));
+  });
   if (adds) {
     accumulate(stream_.get(), grad_biases, sums, as_count(channels));
   }
 }
 
-void CudaTraining::standardise(float* y, const float* x, const float* mean, const float* scale,
+void CudaTraining::close_relus(void* grad, const void* x, std::size_t count) {
+  in_activation_type([&](auto type) {
+    using T = decltype(type);
+    relu_bwd(stream_.get(), static_cast<T*>(grad), static_cast<const T*>(x), as_count(count));
+  });
+}
+
+void CudaTraining::standardise(void* y, const void* x, const float* mean, const float* scale,
                                std::size_t n, std::size_t d) {
-  vggroove::standardise(stream_.get(), y, x, mean, scale, as_count(n), static_cast<int>(d));
+  in_activation_type([&](auto type) {
+    using T = decltype(type);
+    vggroove::standardise(stream_.get(), static_cast<T*>(y), static_cast<const T*>(x), mean, scale,
+                          as_count(n), static_cast<int>(d));
+  });
 }
-void CudaTraining::standardise_bwd(float* grad_x, const float* grad_y, const float* scale,
+void CudaTraining::standardise_bwd(void* grad_x, const void* grad_y, const float* scale,
                                    std::size_t n, std::size_t d) {
-  vggroove::standardise_bwd(stream_.get(), grad_x, grad_y, scale, as_count(n), static_cast<int>(d));
+  in_activation_type([&](auto type) {
+    using T = decltype(type);
+    vggroove::standardise_bwd(stream_.get(), static_cast<T*>(grad_x), static_cast<const T*>(grad_y),
+                              scale, as_count(n), static_cast<int>(d));
+  });
 }
 
-void CudaTraining::dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+void CudaTraining::dropout(void* values, std::size_t first_index, std::size_t count, double rate,
                            std::uint64_t seed) {
-  vggroove::dropout(stream_.get(), values, values, as_count(first_index), as_count(count),
-                    {rate, seed});
+  in_activation_type([&](auto type) {
+    auto* const typed = static_cast<decltype(type)*>(values);
+    vggroove::dropout(stream_.get(), typed, typed, as_count(first_index), as_count(count),
+                      {rate, seed});
+  });
 }
 
-void CudaTraining::softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+void CudaTraining::softmax_cross_entropy(float* losses, void* grad_logits, const void* logits,
                                          const float* targets, std::size_t n, std::size_t k) {
-  softmax_xent(stream_.get(), losses, grad_logits, logits, targets,
-               {as_count(n), static_cast<int>(k)});
+  in_activation_type([&](auto type) {
+    using T = decltype(type);
+    softmax_xent(stream_.get(), losses, static_cast<T*>(grad_logits), static_cast<const T*>(logits),
+                 targets, {as_count(n), static_cast<int>(k)});
+  });
 }
 
 void CudaTraining::add_squares(double* total, const float* gradient, std::size_t count) {
@@ -154,6 +204,7 @@ void CudaTraining::adamw(float* parameters, float* first_moment, float* second_m
                            .first_moment = first_moment,
                            .second_moment = second_moment,
                            .grad = gradient,
+                           .parameter_bf16 = rounded_.find(parameters, count),
                            .count = as_count(count),
                            .weight_decay = static_cast<float>(step.weight_decay)};
   vggroove::adamw(stream_.get(), {&tensor, 1}, step_.as<AdamwStep>(), factor, params);
@@ -166,6 +217,7 @@ void CudaTraining::sgd(float* parameters, float* momentum, const float* gradient
   const SgdTensor tensor{.parameter = parameters,
                          .momentum_buffer = momentum,
                          .grad = gradient,
+                         .parameter_bf16 = rounded_.find(parameters, count),
                          .count = as_count(count),
                          .weight_decay = static_cast<float>(step.weight_decay)};
   vggroove::sgd(stream_.get(), {&tensor, 1}, step_.as<float>(), factor,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/backends/cuda/bf16_copies.h"
 #include "engine/backends/cuda/cudnn/plan_cache.h"
 #include "engine/backends/cuda/cudnn_handle.h"
 #include "engine/backends/cuda/dense.h"
@@ -17,18 +18,23 @@
 namespace vggroove::cuda {
 
 struct CudaTrainingSettings {
-  Precision precision = Precision::kFp32;  // kFp32, or kTf32: products only
-  std::string device_name;                 // "cuda" or "sim", for description()
-  std::filesystem::path plan_folder;       // as of CudaSettings
+  Precision precision = Precision::kFp32;
+  std::string device_name;            // "cuda" or "sim", for description()
+  std::filesystem::path plan_folder;  // as of CudaSettings
 };
 
 // Training on device 0: convolutions by cuDNN, dense layers by cuBLASLt, everything else by our
 // kernels, all in one stream. Convolution weights lie as [out, 3, 3, in], dense weights as [in,
 // out]. Scratch memory grows to what the largest call needed. Sums over examples are made in an
 // order that depends on the shapes alone, so the same calls give the same bits.
+//
+// With tf32 products round their factors. With bf16 activations and their gradients are bf16, and
+// so are the copies of the weights that products read; parameters, their gradients, moments and
+// losses are fp32, and so is every sum. Gradients of convolutions' weights come out of cuDNN
+// rounded to bf16, those of dense weights do not.
 class CudaTraining : public TrainingBackend {
  public:
-  // Throws Error(kDevice) where the device fails; kUnsupported for bf16.
+  // Throws Error(kDevice) where the device fails.
   explicit CudaTraining(const CudaTrainingSettings& settings);
   ~CudaTraining() override;
 
@@ -41,39 +47,45 @@ class CudaTraining : public TrainingBackend {
   void fill_zero(void* to, std::size_t bytes) override;
   void synchronize() override;
 
+  std::size_t activation_bytes() const override {
+    return is_bf16() ? sizeof(BFloat16) : sizeof(float);
+  }
+  void activations_to_device(void* to, const float* host_from, std::size_t count) override;
+  void activations_to_host_sync(float* host_to, const void* from, std::size_t count) override;
+
   void conv3x3_weights_to_device(float* to, const float* host_from,
                                  const Conv3x3Shape& shape) override;
   void conv3x3_weights_to_host_sync(float* host_to, const float* from,
                                     const Conv3x3Shape& shape) override;
-  void conv3x3(float* y, const float* x, const float* weights, const float* biases,
+  void conv3x3(void* y, const void* x, const float* weights, const float* biases,
                const Conv3x3Shape& shape) override;
-  void conv3x3_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
+  void conv3x3_dgrad(void* grad_x, const void* grad_y, const float* weights, const void* x,
                      bool x_is_relu, const Conv3x3Shape& shape) override;
-  void conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
+  void conv3x3_wgrad(float* grad_weights, float* grad_biases, const void* grad_y, const void* x,
                      GradientMode mode, const Conv3x3Shape& shape) override;
 
   std::size_t maxpool2x2_cache_bytes(const MaxPoolShape& shape) const override;
-  void maxpool2x2(float* y, void* cache, const float* x, const MaxPoolShape& shape) override;
-  void maxpool2x2_bwd(float* grad_x, const float* grad_y, const void* cache,
+  void maxpool2x2(void* y, void* cache, const void* x, const MaxPoolShape& shape) override;
+  void maxpool2x2_bwd(void* grad_x, const void* grad_y, const void* cache,
                       const MaxPoolShape& shape) override;
 
   void dense_weights_to_device(float* to, const float* host_from, const DenseShape& shape) override;
   void dense_weights_to_host_sync(float* host_to, const float* from,
                                   const DenseShape& shape) override;
-  void dense(float* y, const float* x, const float* weights, const float* biases, bool relu,
+  void dense(void* y, const void* x, const float* weights, const float* biases, bool relu,
              const DenseShape& shape) override;
-  void dense_dgrad(float* grad_x, const float* grad_y, const float* weights, const float* x,
+  void dense_dgrad(void* grad_x, const void* grad_y, const float* weights, const void* x,
                    bool x_is_relu, const DenseShape& shape) override;
-  void dense_wgrad(float* grad_weights, float* grad_biases, const float* grad_y, const float* x,
+  void dense_wgrad(float* grad_weights, float* grad_biases, const void* grad_y, const void* x,
                    GradientMode mode, const DenseShape& shape) override;
 
-  void standardise(float* y, const float* x, const float* mean, const float* scale, std::size_t n,
+  void standardise(void* y, const void* x, const float* mean, const float* scale, std::size_t n,
                    std::size_t d) override;
-  void standardise_bwd(float* grad_x, const float* grad_y, const float* scale, std::size_t n,
+  void standardise_bwd(void* grad_x, const void* grad_y, const float* scale, std::size_t n,
                        std::size_t d) override;
-  void dropout(float* values, std::size_t first_index, std::size_t count, double rate,
+  void dropout(void* values, std::size_t first_index, std::size_t count, double rate,
                std::uint64_t seed) override;
-  void softmax_cross_entropy(float* losses, float* grad_logits, const float* logits,
+  void softmax_cross_entropy(float* losses, void* grad_logits, const void* logits,
                              const float* targets, std::size_t n, std::size_t k) override;
 
   void add_squares(double* total, const float* gradient, std::size_t count) override;
@@ -86,11 +98,24 @@ class CudaTraining : public TrainingBackend {
  private:
   // What calls need for themselves, from one call to the next: a library's workspace, partial sums
   // and gradients on their way to be added up.
-  enum Scratch { kWorkspace, kPartials, kGradients, kBiasGradients, kNumScratches };
+  enum Scratch { kWorkspace, kPartials, kGradients, kBiasGradients, kCasts, kNumScratches };
   void* scratch(Scratch which, std::size_t bytes);
   float* scratch_floats(Scratch which, std::size_t count) {
     return static_cast<float*>(scratch(which, count * sizeof(float)));
   }
+
+  bool is_bf16() const { return precision_ == Precision::kBf16; }
+  // body(float()) or body(BFloat16()): of the type of activations.
+  template <class Body>
+  void in_activation_type(Body&& body) const {
+    if (is_bf16()) {
+      body(BFloat16());
+    } else {
+      body(float());
+    }
+  }
+  // Parameters as products read them, void* for the libraries' sake.
+  void* operand(const float* parameters, std::size_t count);
 
   // The plan of a convolution, and its workspace.
   const cudnn::Plan& conv_plan(cudnn::ConvPass pass, const Conv3x3Shape& shape);
@@ -99,8 +124,10 @@ class CudaTraining : public TrainingBackend {
   // Null where cuBLASLt has no such product.
   const DensePlan* find_dense_plan(const DenseProduct& product);
   void run_dense(const DenseProduct& product, const DensePlan::Operands& operands, bool accumulate);
-  void sum_biases(float* grad_biases, const float* grad_y, GradientMode mode, std::size_t rows,
+  void sum_biases(float* grad_biases, const void* grad_y, GradientMode mode, std::size_t rows,
                   std::size_t channels);
+  // grad [count] = 0 where the output x of a ReLU is 0
+  void close_relus(void* grad, const void* x, std::size_t count);
 
   std::string description_;
   Precision precision_;
@@ -109,6 +136,7 @@ class CudaTraining : public TrainingBackend {
   CublasLtHandle cublaslt_;
   cudnn::PlanCache plans_;
   StagedCopies copies_;
+  Bf16Copies rounded_;  // of parameters; empty unless is_bf16()
   std::array<DeviceBuffer, kNumScratches> scratches_;
   DeviceBuffer step_;  // what the optimiser's kernels read on the device
   // By pass and sizes: the cache's own keys are texts.

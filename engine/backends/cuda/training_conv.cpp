@@ -1,7 +1,5 @@
 // Convolutions of CudaTraining. What cuDNN has no precompiled engine for, the ReLU's backward pass
 // and adding to a gradient, follows it as a kernel of ours.
-#include <algorithm>
-
 #include "engine/backends/cuda/training.h"
 #include "kernels/nn/layout.h"
 #include "kernels/nn/pointwise.h"
@@ -11,9 +9,9 @@ namespace {
 
 using cudnn::ConvPass;
 
-// cuDNN takes operands as void*, whether it writes them or not.
-void* operand(const float* data) {
-  return const_cast<float*>(data);
+// cuDNN takes what it reads as void* too.
+void* readable(const void* data) {
+  return const_cast<void*>(data);
 }
 
 }  // namespace
@@ -24,6 +22,7 @@ void CudaTraining::conv3x3_weights_to_device(float* to, const float* host_from,
   to_device(hwio, host_from, shape.weights_count() * sizeof(float));
   hwio_to_krsc(stream_.get(), to, hwio, 9, static_cast<int>(shape.in_channels),
                static_cast<int>(shape.out_channels));
+  rounded_.written(stream_, to, shape.weights_count() * sizeof(float));
 }
 
 void CudaTraining::conv3x3_weights_to_host_sync(float* host_to, const float* from,
@@ -43,8 +42,7 @@ const cudnn::Plan& CudaTraining::conv_plan(ConvPass pass, const Conv3x3Shape& sh
                                  .w = static_cast<std::int64_t>(shape.width),
                                  .c = static_cast<std::int64_t>(shape.in_channels),
                                  .k = static_cast<std::int64_t>(shape.out_channels)};
-    const auto math =
-        precision_ == Precision::kTf32 ? cudnn::MathMode::kTf32 : cudnn::MathMode::kFp32;
+    const cudnn::MathMode math = math_mode(precision_);
     plan = plans_.get(cudnn::conv_graph("training", pass, sizes, math), {.math = math});
   }
   return *plan;
@@ -57,38 +55,47 @@ void CudaTraining::run_conv(ConvPass pass, const Conv3x3Shape& shape,
   plan.run(cudnn_.get(), tensors, workspace);
 }
 
-void CudaTraining::conv3x3(float* y, const float* x, const float* weights, const float* biases,
+void CudaTraining::conv3x3(void* y, const void* x, const float* weights, const float* biases,
                            const Conv3x3Shape& shape) {
-  const std::array<cudnn::Plan::Binding, 4> tensors{{{cudnn::kUidX, operand(x)},
-                                                     {cudnn::kUidWeight, operand(weights)},
-                                                     {cudnn::kUidBias, operand(biases)},
-                                                     {cudnn::kUidY, y}}};
+  const std::array<cudnn::Plan::Binding, 4> tensors{
+      {{cudnn::kUidX, readable(x)},
+       {cudnn::kUidWeight, operand(weights, shape.weights_count())},
+       {cudnn::kUidBias, operand(biases, shape.out_channels)},
+       {cudnn::kUidY, y}}};
   run_conv(ConvPass::kFprop, shape, tensors);
 }
 
-void CudaTraining::conv3x3_dgrad(float* grad_x, const float* grad_y, const float* weights,
-                                 const float* x, bool x_is_relu, const Conv3x3Shape& shape) {
-  const std::array<cudnn::Plan::Binding, 3> tensors{{{cudnn::kUidGradY, operand(grad_y)},
-                                                     {cudnn::kUidWeight, operand(weights)},
-                                                     {cudnn::kUidGradX, grad_x}}};
+void CudaTraining::conv3x3_dgrad(void* grad_x, const void* grad_y, const float* weights,
+                                 const void* x, bool x_is_relu, const Conv3x3Shape& shape) {
+  const std::array<cudnn::Plan::Binding, 3> tensors{
+      {{cudnn::kUidGradY, readable(grad_y)},
+       {cudnn::kUidWeight, operand(weights, shape.weights_count())},
+       {cudnn::kUidGradX, grad_x}}};
   run_conv(ConvPass::kDgrad, shape, tensors);
   if (x_is_relu) {
-    relu_bwd(stream_.get(), grad_x, x, static_cast<std::int64_t>(shape.input_count()));
+    close_relus(grad_x, x, shape.input_count());
   }
 }
 
-void CudaTraining::conv3x3_wgrad(float* grad_weights, float* grad_biases, const float* grad_y,
-                                 const float* x, GradientMode mode, const Conv3x3Shape& shape) {
+// With bf16 cuDNN writes bf16 only: the result is widened behind it.
+void CudaTraining::conv3x3_wgrad(float* grad_weights, float* grad_biases, const void* grad_y,
+                                 const void* x, GradientMode mode, const Conv3x3Shape& shape) {
   const bool adds = mode == GradientMode::kAccumulate;
-  float* const result = adds ? scratch_floats(kGradients, shape.weights_count()) : grad_weights;
-  const std::array<cudnn::Plan::Binding, 3> tensors{{{cudnn::kUidX, operand(x)},
-                                                     {cudnn::kUidGradY, operand(grad_y)},
+  const std::size_t count = shape.weights_count();
+  void* const result = adds || is_bf16() ? scratch(kGradients, count * activation_bytes())
+                                         : static_cast<void*>(grad_weights);
+  const std::array<cudnn::Plan::Binding, 3> tensors{{{cudnn::kUidX, readable(x)},
+                                                     {cudnn::kUidGradY, readable(grad_y)},
                                                      {cudnn::kUidGradWeight, result}}};
   run_conv(ConvPass::kWgrad, shape, tensors);
-  if (adds) {
-    accumulate(stream_.get(), grad_weights, result,
-               static_cast<std::int64_t>(shape.weights_count()));
-  }
+  in_activation_type([&](auto type) {
+    const auto* const values = static_cast<const decltype(type)*>(result);
+    if (adds) {
+      accumulate(stream_.get(), grad_weights, values, static_cast<std::int64_t>(count));
+    } else if (is_bf16()) {
+      cast(stream_.get(), grad_weights, values, static_cast<std::int64_t>(count));
+    }
+  });
   sum_biases(grad_biases, grad_y, mode, shape.output_count() / shape.out_channels,
              shape.out_channels);
 }

@@ -2,16 +2,20 @@
 // that of the weights. The ReLU's backward pass is a kernel of ours: cuBLASLt's DRELU wants a bit
 // mask that the forward product would have to leave behind, to save one pass over [n, inputs].
 #include "engine/backends/cuda/training.h"
-#include "kernels/nn/pointwise.h"
 
 namespace vggroove::cuda {
 namespace {
 
 using Pass = DenseProduct::Pass;
 
+// bf16 where activations are: a weight gradient is fp32 always.
 DenseProduct product_of(Pass pass, const DenseShape& shape, Precision precision) {
-  return {
-      .pass = pass, .n = shape.n, .inputs = shape.in, .outputs = shape.out, .precision = precision};
+  return {.pass = pass,
+          .n = shape.n,
+          .inputs = shape.in,
+          .outputs = shape.out,
+          .precision = precision,
+          .bf16_output = precision == Precision::kBf16 && pass != Pass::kWgrad};
 }
 
 }  // namespace
@@ -48,25 +52,27 @@ void CudaTraining::run_dense(const DenseProduct& product, const DensePlan::Opera
   plan->run(stream_.get(), operands, scratch(kWorkspace, plan->workspace_bytes()), accumulate);
 }
 
-void CudaTraining::dense(float* y, const float* x, const float* weights, const float* biases,
+void CudaTraining::dense(void* y, const void* x, const float* weights, const float* biases,
                          bool relu, const DenseShape& shape) {
   DenseProduct product = product_of(Pass::kFprop, shape, precision_);
   product.relu = relu;
-  run_dense(product, {y, x, weights, const_cast<float*>(biases)}, false);
+  run_dense(product, {y, x, operand(weights, shape.in * shape.out), operand(biases, shape.out)},
+            false);
 }
 
-void CudaTraining::dense_dgrad(float* grad_x, const float* grad_y, const float* weights,
-                               const float* x, bool x_is_relu, const DenseShape& shape) {
-  run_dense(product_of(Pass::kDgrad, shape, precision_), {grad_x, grad_y, weights, nullptr}, false);
+void CudaTraining::dense_dgrad(void* grad_x, const void* grad_y, const float* weights,
+                               const void* x, bool x_is_relu, const DenseShape& shape) {
+  run_dense(product_of(Pass::kDgrad, shape, precision_),
+            {grad_x, grad_y, operand(weights, shape.in * shape.out), nullptr}, false);
   if (x_is_relu) {
-    relu_bwd(stream_.get(), grad_x, x, static_cast<std::int64_t>(shape.n * shape.in));
+    close_relus(grad_x, x, shape.n * shape.in);
   }
 }
 
 // The epilogue overwrites the bias' gradient: where gradients add up, and where cuBLASLt has no
 // such epilogue, the biases are summed by themselves.
-void CudaTraining::dense_wgrad(float* grad_weights, float* grad_biases, const float* grad_y,
-                               const float* x, GradientMode mode, const DenseShape& shape) {
+void CudaTraining::dense_wgrad(float* grad_weights, float* grad_biases, const void* grad_y,
+                               const void* x, GradientMode mode, const DenseShape& shape) {
   DenseProduct product = product_of(Pass::kWgrad, shape, precision_);
   product.grad_bias = mode == GradientMode::kOverwrite;
   if (product.grad_bias && find_dense_plan(product) != nullptr) {

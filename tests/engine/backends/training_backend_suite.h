@@ -2,9 +2,11 @@
 
 // Every operation of training against the double-precision reference: one suite for all devices. A
 // device is a type with
-//   static void for_each_variant(body)    calls body(TrainingBackend&) for each way that it
-//   computes static constexpr double kConvTolerance, kDirectTolerance static
-//   std::vector<Conv3x3Shape> convs(), std::vector<DenseShape> dense(), static
+//   static void for_each_variant(body)    calls body(TrainingBackend&) for each way it computes
+//   static constexpr double kConvTolerance, kDirectTolerance
+//   static constexpr Inputs kInputs      kBf16 where operands are bf16: what is left then is the
+//                                        rounding of results, which tolerances can be derived from
+//   static std::vector<Conv3x3Shape> convs(), std::vector<DenseShape> dense(),
 //   std::vector<MaxPoolShape> pools()
 #include <gtest/gtest.h>
 
@@ -16,22 +18,28 @@
 
 #include "engine/backends/reference_training.h"
 #include "engine/backends/training_backend.h"
+#include "kernels/common/bfloat16.h"
 #include "tests/support/compare.h"
 
 namespace vggroove::testing {
 
-inline std::vector<double> noise(std::size_t count, unsigned seed) {
+// Values that a number of this type takes without rounding.
+enum class Inputs { kFp32, kBf16 };
+
+inline std::vector<double> noise(std::size_t count, unsigned seed, Inputs inputs = Inputs::kFp32) {
   std::vector<double> values(count);
   std::uint32_t state = seed * 2654435761U + 1;
   for (double& value : values) {
     state = state * 1664525 + 1013904223;
-    value = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31;
+    const float in_fp32 = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31F;
+    value = inputs == Inputs::kBf16 ? to_float(to_bfloat16(in_fp32)) : in_fp32;
   }
   return values;
 }
 // What a ReLU gives: half of it 0.
-inline std::vector<double> activations(std::size_t count, unsigned seed) {
-  std::vector<double> values = noise(count, seed);
+inline std::vector<double> activations(std::size_t count, unsigned seed,
+                                       Inputs inputs = Inputs::kFp32) {
+  std::vector<double> values = noise(count, seed, inputs);
   for (double& value : values) {
     value = std::max(value, 0.0);
   }
@@ -39,21 +47,36 @@ inline std::vector<double> activations(std::size_t count, unsigned seed) {
 }
 
 // An array on the device between sentinels; the operations' outputs begin as NaN.
-template <class Real>
+template <class Real, bool kOfActivations = false>
 class Array {
  public:
+  using Pointer = std::conditional_t<kOfActivations, void*, Real*>;
+
   Array(BasicTrainingBackend<Real>& backend, const std::vector<double>& values)
-      : backend_(backend), memory_(backend.allocate((values.size() + 2 * kGuard) * sizeof(Real))) {
+      : backend_(backend),
+        value_bytes_(kOfActivations ? backend.activation_bytes() : sizeof(Real)),
+        memory_(backend.allocate((values.size() + 2 * kGuard) * value_bytes_)) {
     host_.assign(values.size() + 2 * kGuard, kSentinel);
     std::copy(values.begin(), values.end(), host_.begin() + kGuard);
-    backend.to_device(memory_.template as<Real>(), host_.data(), host_.size() * sizeof(Real));
+    if constexpr (kOfActivations) {
+      backend.activations_to_device(memory_.template as<void>(), host_.data(), host_.size());
+    } else {
+      backend.to_device(memory_.template as<void>(), host_.data(), host_.size() * sizeof(Real));
+    }
   }
   Array(BasicTrainingBackend<Real>& backend, std::size_t count)
       : Array(backend, std::vector<double>(count, std::nan(""))) {}
 
-  Real* data() { return memory_.template as<Real>() + kGuard; }
+  Pointer data() {
+    return static_cast<Pointer>(
+        static_cast<void*>(memory_.template as<std::byte>() + kGuard * value_bytes_));
+  }
   std::vector<Real> values() {
-    backend_.to_host_sync(host_.data(), memory_.template as<Real>(), host_.size() * sizeof(Real));
+    if constexpr (kOfActivations) {
+      backend_.activations_to_host_sync(host_.data(), memory_.template as<void>(), host_.size());
+    } else {
+      backend_.to_host_sync(host_.data(), memory_.template as<void>(), host_.size() * sizeof(Real));
+    }
     for (std::size_t i = 0; i < kGuard; ++i) {
       EXPECT_EQ(host_[i], kSentinel) << "written before an array";
       EXPECT_EQ(host_[host_.size() - 1 - i], kSentinel) << "written behind an array";
@@ -62,12 +85,16 @@ class Array {
   }
 
  private:
-  static constexpr std::size_t kGuard = 64;
-  static constexpr Real kSentinel = -12345;
+  static constexpr std::size_t kGuard = 128;  // 256 bytes of the narrowest type
+  static constexpr Real kSentinel = -12288;   // exact in bf16
   BasicTrainingBackend<Real>& backend_;
+  std::size_t value_bytes_;
   DeviceMemory memory_;
   std::vector<Real> host_;
 };
+
+template <class Real>
+using Activations = Array<Real, true>;
 
 template <class Real>
 std::vector<Real> as_real(const std::vector<double>& values) {
@@ -79,21 +106,22 @@ template <class Real>
 using Results = std::vector<std::vector<Real>>;
 
 template <class Real>
-Results<Real> run_conv(BasicTrainingBackend<Real>& backend, const Conv3x3Shape& shape) {
+Results<Real> run_conv(BasicTrainingBackend<Real>& backend, const Conv3x3Shape& shape,
+                       Inputs inputs = Inputs::kFp32) {
   Results<Real> results;
-  const std::vector<Real> canonical = as_real<Real>(noise(shape.weights_count(), 1));
+  const std::vector<Real> canonical = as_real<Real>(noise(shape.weights_count(), 1, inputs));
   Array<Real> weights(backend, shape.weights_count());
   backend.conv3x3_weights_to_device(weights.data(), canonical.data(), shape);
-  Array<Real> biases(backend, noise(shape.out_channels, 2));
-  Array<Real> x(backend, activations(shape.input_count(), 3));
-  Array<Real> y(backend, shape.output_count());
+  Array<Real> biases(backend, noise(shape.out_channels, 2, inputs));
+  Activations<Real> x(backend, activations(shape.input_count(), 3, inputs));
+  Activations<Real> y(backend, shape.output_count());
   backend.conv3x3(y.data(), x.data(), weights.data(), biases.data(), shape);
   results.push_back(y.values());
 
-  Array<Real> grad_y(backend, noise(shape.output_count(), 4));
+  Activations<Real> grad_y(backend, noise(shape.output_count(), 4, inputs));
   if (shape.in_channels > 1) {
     for (const bool x_is_relu : {false, true}) {
-      Array<Real> grad_x(backend, shape.input_count());
+      Activations<Real> grad_x(backend, shape.input_count());
       backend.conv3x3_dgrad(grad_x.data(), grad_y.data(), weights.data(), x.data(), x_is_relu,
                             shape);
       results.push_back(grad_x.values());
@@ -114,22 +142,23 @@ Results<Real> run_conv(BasicTrainingBackend<Real>& backend, const Conv3x3Shape& 
 }
 
 template <class Real>
-Results<Real> run_dense(BasicTrainingBackend<Real>& backend, const DenseShape& shape) {
+Results<Real> run_dense(BasicTrainingBackend<Real>& backend, const DenseShape& shape,
+                        Inputs inputs = Inputs::kFp32) {
   Results<Real> results;
-  const std::vector<Real> canonical = as_real<Real>(noise(shape.in * shape.out, 1));
+  const std::vector<Real> canonical = as_real<Real>(noise(shape.in * shape.out, 1, inputs));
   Array<Real> weights(backend, shape.in * shape.out);
   backend.dense_weights_to_device(weights.data(), canonical.data(), shape);
   std::vector<Real> back(canonical.size());
   backend.dense_weights_to_host_sync(back.data(), weights.data(), shape);
   EXPECT_EQ(back, canonical);
-  Array<Real> biases(backend, noise(shape.out, 2));
-  Array<Real> x(backend, activations(shape.n * shape.in, 3));
-  Array<Real> grad_y(backend, noise(shape.n * shape.out, 4));
+  Array<Real> biases(backend, noise(shape.out, 2, inputs));
+  Activations<Real> x(backend, activations(shape.n * shape.in, 3, inputs));
+  Activations<Real> grad_y(backend, noise(shape.n * shape.out, 4, inputs));
   for (const bool relu : {false, true}) {
-    Array<Real> y(backend, shape.n * shape.out);
+    Activations<Real> y(backend, shape.n * shape.out);
     backend.dense(y.data(), x.data(), weights.data(), biases.data(), relu, shape);
     results.push_back(y.values());
-    Array<Real> grad_x(backend, shape.n * shape.in);
+    Activations<Real> grad_x(backend, shape.n * shape.in);
     backend.dense_dgrad(grad_x.data(), grad_y.data(), weights.data(), x.data(), relu, shape);
     results.push_back(grad_x.values());
   }
@@ -147,18 +176,20 @@ Results<Real> run_dense(BasicTrainingBackend<Real>& backend, const DenseShape& s
 }
 
 template <class Real>
-Results<Real> run_pool(BasicTrainingBackend<Real>& backend, const MaxPoolShape& shape) {
+Results<Real> run_pool(BasicTrainingBackend<Real>& backend, const MaxPoolShape& shape,
+                       Inputs inputs) {
   Results<Real> results;
   // Small integers: ties and windows of zeros are frequent.
   std::vector<double> values = noise(shape.input_count(), 5);
   for (double& value : values) {
     value = std::max(0.0, std::floor(value * 4));
   }
-  Array<Real> x(backend, values), y(backend, shape.output_count());
+  Activations<Real> x(backend, values), y(backend, shape.output_count());
   DeviceMemory cache = backend.allocate(backend.maxpool2x2_cache_bytes(shape));
   backend.maxpool2x2(y.data(), cache.template as<void>(), x.data(), shape);
   results.push_back(y.values());
-  Array<Real> grad_y(backend, noise(shape.output_count(), 6)), grad_x(backend, shape.input_count());
+  Activations<Real> grad_y(backend, noise(shape.output_count(), 6, inputs));
+  Activations<Real> grad_x(backend, shape.input_count());
   backend.maxpool2x2_bwd(grad_x.data(), grad_y.data(), cache.template as<void>(), shape);
   results.push_back(grad_x.values());
   return results;
@@ -166,10 +197,11 @@ Results<Real> run_pool(BasicTrainingBackend<Real>& backend, const MaxPoolShape& 
 
 template <class Real>
 Results<Real> run_small_operations(BasicTrainingBackend<Real>& backend, std::size_t n,
-                                   std::size_t k) {
+                                   std::size_t k, Inputs inputs = Inputs::kFp32) {
   Results<Real> results;
   const std::size_t count = n * k;
-  Array<Real> x(backend, noise(count, 1)), y(backend, count), losses(backend, n);
+  Activations<Real> x(backend, noise(count, 1, inputs)), y(backend, count);
+  Array<Real> losses(backend, n);
   Array<Real> mean(backend, noise(k, 2)), scale(backend, noise(k, 3));
   Array<Real> targets(backend, activations(count, 4));
   backend.standardise(y.data(), x.data(), mean.data(), scale.data(), n, k);
@@ -187,17 +219,18 @@ Results<Real> run_small_operations(BasicTrainingBackend<Real>& backend, std::siz
   backend.to_device(total.as<double>(), &start, sizeof(double));
   Array<Real> factor(backend, 1), first(backend, activations(count, 5));
   Array<Real> second(backend, activations(count, 6)), gradient(backend, noise(count, 7));
+  Array<Real> parameters(backend, noise(count, 1));
   backend.add_squares(total.as<double>(), gradient.data(), count);
   backend.clip_factor(factor.data(), total.as<double>(), 0.75);
   results.push_back(factor.values());
-  backend.adamw(x.data(), first.data(), second.data(), gradient.data(), factor.data(), count,
-                {.learning_rate = 0.01, .weight_decay = 0.1, .step = 3});
-  for (Array<Real>* array : {&x, &first, &second}) {
+  backend.adamw(parameters.data(), first.data(), second.data(), gradient.data(), factor.data(),
+                count, {.learning_rate = 0.01, .weight_decay = 0.1, .step = 3});
+  for (Array<Real>* array : {&parameters, &first, &second}) {
     results.push_back(array->values());
   }
-  backend.sgd(x.data(), first.data(), gradient.data(), nullptr, count,
+  backend.sgd(parameters.data(), first.data(), gradient.data(), nullptr, count,
               {.learning_rate = 0.01, .weight_decay = 0.1});
-  results.push_back(x.values());
+  results.push_back(parameters.values());
   results.push_back(first.values());
   return results;
 }
@@ -269,11 +302,11 @@ TYPED_TEST_P(TrainingDevice, convolutions_match_the_reference) {
   ReferenceTraining reference;
   for (const Conv3x3Shape& shape : TypeParam::convs()) {
     SCOPED_TRACE(::testing::Message() << shape.in_channels << " to " << shape.out_channels);
-    const Results<double> expected = run_conv(reference, shape);
+    const Results<double> expected = run_conv(reference, shape, TypeParam::kInputs);
     const double tolerance =
         shape.in_channels == 1 ? TypeParam::kDirectTolerance : TypeParam::kConvTolerance;
     TypeParam::for_each_variant([&](TrainingBackend& backend) {
-      expect_close(run_conv(backend, shape), expected, tolerance);
+      expect_close(run_conv(backend, shape, TypeParam::kInputs), expected, tolerance);
     });
   }
 }
@@ -282,9 +315,10 @@ TYPED_TEST_P(TrainingDevice, dense_layers_match_the_reference) {
   ReferenceTraining reference;
   for (const DenseShape& shape : TypeParam::dense()) {
     SCOPED_TRACE(shape.in);
-    const Results<double> expected = run_dense(reference, shape);
+    const Results<double> expected = run_dense(reference, shape, TypeParam::kInputs);
     TypeParam::for_each_variant([&](TrainingBackend& backend) {
-      expect_close(run_dense(backend, shape), expected, TypeParam::kDirectTolerance);
+      expect_close(run_dense(backend, shape, TypeParam::kInputs), expected,
+                   TypeParam::kDirectTolerance);
     });
   }
 }
@@ -292,19 +326,20 @@ TYPED_TEST_P(TrainingDevice, dense_layers_match_the_reference) {
 TYPED_TEST_P(TrainingDevice, pools_are_exact) {
   ReferenceTraining reference;
   for (const MaxPoolShape& shape : TypeParam::pools()) {
-    const Results<double> expected = run_pool(reference, shape);
+    const Results<double> expected = run_pool(reference, shape, TypeParam::kInputs);
     TypeParam::for_each_variant([&](TrainingBackend& backend) {
-      // The gradients are rounded to fp32.
-      expect_close(run_pool(backend, shape), expected, 1e-7);
+      // Nothing is computed.
+      expect_close(run_pool(backend, shape, TypeParam::kInputs), expected, 0);
     });
   }
 }
 
 TYPED_TEST_P(TrainingDevice, loss_and_optimisers_match_the_reference) {
   ReferenceTraining reference;
-  const Results<double> expected = run_small_operations(reference, 33, 97);
+  const Results<double> expected = run_small_operations(reference, 33, 97, TypeParam::kInputs);
   TypeParam::for_each_variant([&](TrainingBackend& backend) {
-    expect_close(run_small_operations(backend, 33, 97), expected, TypeParam::kDirectTolerance);
+    expect_close(run_small_operations(backend, 33, 97, TypeParam::kInputs), expected,
+                 TypeParam::kDirectTolerance);
   });
 }
 

@@ -35,6 +35,7 @@ constexpr DenseShape kPanels{33, 1056, 96};  // two blocks of inputs and of exam
 
 struct CpuDevice {
   static constexpr double kConvTolerance = kWinogradTolerance, kDirectTolerance = 1e-6;
+  static constexpr auto kInputs = testing::Inputs::kFp32;
 
   static void for_each_variant(const std::function<void(TrainingBackend&)>& body) {
     testing::for_each_simd_target([&] {

@@ -12,6 +12,7 @@
 #include "engine/backends/cuda/training.h"
 #include "engine/backends/sim/simulator.h"
 #include "engine/device/out_of_device_memory.h"
+#include "tests/engine/backends/sim/bf16_reference.h"
 #include "tests/engine/backends/training_backend_suite.h"
 #include "tests/engine/nets/training_golden.h"
 #include "tests/support/compare.h"
@@ -31,12 +32,11 @@ cuda::CudaTrainingSettings settings(Precision precision = Precision::kFp32) {
   return {.precision = precision, .device_name = "sim", .plan_folder = {}};
 }
 
-struct SimDevice {
-  static constexpr double kConvTolerance = 1e-6, kDirectTolerance = 1e-6;
-
+template <Precision kPrecision>
+struct SimShapes {
   static void for_each_variant(const std::function<void(TrainingBackend&)>& body) {
     {
-      CudaTraining backend(settings());
+      CudaTraining backend(settings(kPrecision));
       body(backend);
     }
     EXPECT_EQ(Simulator::get().leaks(), "");
@@ -44,6 +44,18 @@ struct SimDevice {
   static std::vector<Conv3x3Shape> convs() { return {{3, 8, 12, 1, 64}, {3, 5, 6, 8, 16}}; }
   static std::vector<DenseShape> dense() { return {{33, 72, 96}, {1, 32, 32}, {3, 33, 10}}; }
   static std::vector<MaxPoolShape> pools() { return {{2, 6, 4, 64}, {1, 2, 2, 8}}; }
+};
+
+struct SimDevice : SimShapes<Precision::kFp32> {
+  static constexpr double kConvTolerance = 1e-6, kDirectTolerance = 1e-6;
+  static constexpr auto kInputs = testing::Inputs::kFp32;
+};
+
+// Operands are exact and sums fp32; then a result is rounded to 8 bits, by 2^-8 of itself at most,
+// and behind dropout twice.
+struct SimBf16Device : SimShapes<Precision::kBf16> {
+  static constexpr double kConvTolerance = 0x1p-8 + 1e-6, kDirectTolerance = 0x1p-7 + 1e-4;
+  static constexpr auto kInputs = testing::Inputs::kBf16;
 };
 
 // VGGish in all but the size of its pictures and dense layers.
@@ -117,8 +129,7 @@ const StepResult& cpu_step() {
   return result;
 }
 
-void expect_same_step(const StepResult& actual, double tolerance) {
-  const StepResult& expected = cpu_step();
+void expect_same_step(const StepResult& actual, const StepResult& expected, double tolerance) {
   const auto close = [&](const std::vector<float>& a, const std::vector<float>& b,
                          const std::string& what) {
     expect_within(testing::relative_l2(std::span<const float>(a), std::span<const float>(b)),
@@ -155,12 +166,12 @@ TEST_F(SimTraining, small_network_matches_pytorch) {
 
 TEST_F(SimTraining, a_step_of_the_whole_network_equals_the_cpu) {
   CudaTraining backend(settings());
-  expect_same_step(training_step(backend, 2), 1e-4);
+  expect_same_step(training_step(backend, 2), cpu_step(), 1e-4);
 }
 
 TEST_F(SimTraining, a_step_in_parts_equals_that_of_the_whole_batch) {
   CudaTraining backend(settings());
-  expect_same_step(training_step(backend, 1), 1e-4);
+  expect_same_step(training_step(backend, 1), cpu_step(), 1e-4);
 }
 
 TEST_F(SimTraining, tf32_is_close) {
@@ -170,8 +181,84 @@ TEST_F(SimTraining, tf32_is_close) {
   // Factors of 11 bits, and ReLUs and pools that decide otherwise for it.
   testing::expect_golden<float>(net, testing::golden("small"), testing::small_input<float>(),
                                 testing::kSmallBatch, 1e-2);
-  testing::expect_error(ErrorClass::kUnsupported, "bf16",
-                        [] { CudaTraining(settings(Precision::kBf16)); });
+}
+
+// Logits, losses and gradients of the small network.
+template <class Real>
+std::vector<std::vector<Real>> small_network_pass(BasicTrainingBackend<Real>& backend) {
+  constexpr std::size_t kBatch = testing::kSmallBatch, kClasses = 3;
+  BasicVggishTraining<Real> net(backend, testing::small_net(), kBatch);
+  testing::set_parameters(net, 0);
+  std::vector<std::vector<Real>> results{std::vector<Real>(kBatch * kClasses),
+                                         std::vector<Real>(kBatch)};
+  net.forward(testing::small_input<Real>(), kBatch, {}, results[0]);
+  net.backward(testing::targets<Real>(kBatch, kClasses), GradientMode::kOverwrite, results[1]);
+  for (std::size_t i = 0; i < net.parameters().size(); ++i) {
+    results.push_back(testing::gradient_of(net, i));
+  }
+  return results;
+}
+
+// Sums in fp32 and in double, 1e-6 apart, round to another bf16 once in 2^-8 / 1e-6 = 4000 times,
+// and are then 2^-8 apart: 1e-4 of a layer's norm, in seven layers there and back.
+TEST_F(SimTraining, small_network_in_bf16_matches_the_reference_that_rounds_alike) {
+  CudaTraining backend(settings(Precision::kBf16));
+  testing::Bf16Reference reference;
+  const auto actual = small_network_pass<float>(backend);
+  const auto expected = small_network_pass<double>(reference);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expect_within(testing::relative_l2<float, double>(actual[i], expected[i]), 14e-4,
+                  ("result " + std::to_string(i)).c_str());
+  }
+}
+
+// Each part's gradient is rounded, instead of their sum.
+TEST_F(SimTraining, a_step_in_bf16_in_parts_equals_that_of_the_whole_batch) {
+  CudaTraining backend(settings(Precision::kBf16));
+  expect_same_step(training_step(backend, 1), training_step(backend, 2), 0x1p-7);
+}
+
+TEST_F(SimTraining, dense_weight_gradients_of_bf16_operands_are_fp32) {
+  CudaTraining backend(settings(Precision::kBf16));
+  ReferenceTraining reference;
+  const DenseShape shape{33, 72, 96};
+  const auto actual = testing::run_dense(backend, shape, testing::Inputs::kBf16);
+  const auto expected = testing::run_dense(reference, shape, testing::Inputs::kBf16);
+  ASSERT_EQ(actual.size(), 8U);
+  for (std::size_t i = 4; i < 8; ++i) {  // of weights and biases, overwritten and added to
+    expect_within(testing::relative_l2<float, double>(actual[i], expected[i]), 1e-6, "gradient");
+  }
+}
+
+// Weights of 1, whose neighbour in bf16 is 1 + 2^-7, grow by 2^-10 in each step: the fp32 master
+// keeps every step, the copy that products read follows when it rounds up.
+TEST_F(SimTraining, bf16_products_read_copies_of_fp32_masters) {
+  CudaTraining backend(settings(Precision::kBf16));
+  constexpr std::size_t kSize = 32;
+  constexpr DenseShape kShape{1, kSize, kSize};
+  testing::Array<float> weights(backend, std::vector<double>(kSize * kSize, 1.0));
+  testing::Array<float> biases(backend, std::vector<double>(kSize));
+  testing::Array<float> momentum(backend, std::vector<double>(kSize * kSize));
+  testing::Array<float> gradient(backend, std::vector<double>(kSize * kSize, -1.0));
+  std::vector<double> first_input(kSize);
+  first_input[0] = 1;
+  testing::Activations<float> x(backend, first_input), y(backend, kSize);
+  const auto product = [&] {
+    backend.dense(y.data(), x.data(), weights.data(), biases.data(), false, kShape);
+    return y.values()[kSize - 1];
+  };
+  EXPECT_EQ(product(), 1);
+  for (int step = 1; step <= 8; ++step) {
+    backend.sgd(weights.data(), momentum.data(), gradient.data(), nullptr, kSize * kSize,
+                {.learning_rate = 0x1p-10, .momentum = 0});
+    EXPECT_EQ(weights.values()[0], 1 + static_cast<float>(step) * 0x1p-10F);
+    EXPECT_EQ(product(), step <= 4 ? 1 : 1 + 0x1p-7F);  // half of the way rounds to even: down
+  }
+  const std::vector<float> threes(kSize * kSize, 3);
+  backend.dense_weights_to_device(weights.data(), threes.data(), kShape);
+  EXPECT_EQ(product(), 3);
+  backend.fill_zero(weights.data(), kSize * kSize * sizeof(float));
+  EXPECT_EQ(product(), 0);
 }
 
 TEST_F(SimTraining, a_network_without_memory_for_its_batch_takes_half) {
@@ -247,5 +334,6 @@ TEST_F(SimTraining, a_device_lost_in_training_is_an_error_that_says_so) {
 
 namespace testing {
 INSTANTIATE_TYPED_TEST_SUITE_P(Sim, TrainingDevice, SimDevice);
+INSTANTIATE_TYPED_TEST_SUITE_P(SimBf16, TrainingDevice, SimBf16Device);
 }  // namespace testing
 }  // namespace vggroove
