@@ -91,6 +91,7 @@ Json collect() {
                  {"bf16_arithmetic", cpu_info().has_quick_bf16_dot}};
   info["memory_gib"] = std::round(10 * memory_gib()) / 10;
   info["devices"] = devices();
+  info["processes"] = {{"plugin", find_plugin("mpi").string()}};
   info["formats"] = kFormats;
   info["libraries"] = libraries();
   info["default_model"] = {{"path", model.string()},
@@ -127,6 +128,8 @@ void print_for_people(const Json& info) {
   };
   line("cuda", fmt::format("{}; {}", gpus, plugin("cuda")));
   line("sim", plugin("sim"));
+  const std::string mpi = info["processes"]["plugin"];
+  line("processes", mpi.empty() ? "one: the plugin for MPI is not installed" : "several, " + mpi);
   line("formats", info["formats"]);
   std::string versions;
   for (const auto& [name, version] : info["libraries"].items()) {

@@ -115,17 +115,19 @@ std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
   return net;
 }
 
-std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options) {
+std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options,
+                                               Communicator& processes) {
   const DeviceChoice choice = choose_device(device_named(options.device));
   const Precision precision = precision_named(options.precision);
   std::unique_ptr<TrainingBackend> backend;
   if (choice.device != Device::kCpu) {
-    backend = open_plugin(choice.device).new_training(precision, default_cache_folder());
+    backend = open_plugin(choice.device).new_training(precision, default_cache_folder(), processes);
   } else {
-    backend =
-        std::make_unique<cpu::CpuTraining>(static_cast<unsigned>(options.num_jobs), precision);
+    const unsigned num_threads =
+        options.num_jobs > 0 ? static_cast<unsigned>(options.num_jobs) : processes.num_cores();
+    backend = std::make_unique<cpu::CpuTraining>(num_threads, precision, processes);
   }
-  if (isatty(STDERR_FILENO) != 0 || !choice.why_not_cuda.empty()) {
+  if (processes.rank() == 0 && (isatty(STDERR_FILENO) != 0 || !choice.why_not_cuda.empty())) {
     fmt::print(stderr, "vggroove: training on {}, {}{}\n", backend->description(),
                options.precision,
                choice.why_not_cuda.empty() ? "" : "; not on cuda: " + choice.why_not_cuda);

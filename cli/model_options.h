@@ -46,8 +46,9 @@ std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
 
 // The operations of training on the device that the options name; says on stderr which one it is,
 // as load_network does. Throws choose_device's errors, and Error(kUnsupported) for a precision that
-// the device does not train in.
-std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options);
+// the device does not train in. `processes` must outlive it.
+std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options,
+                                               Communicator& processes = single_process());
 
 // A head and what turns the model's embeddings into its inputs.
 struct LoadedHead {

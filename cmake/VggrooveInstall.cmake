@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 get_property(parts GLOBAL PROPERTY VGGROOVE_PARTS)
 install(TARGETS vggroove RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${parts} EXPORT vggroove ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(plugin vggroove_cuda vggroove_sim)  # engine/backends/plugin_loader.h looks for them there
+foreach(plugin vggroove_cuda vggroove_mpi vggroove_sim)  # engine/backends/plugin_loader.h looks for them there
   if(TARGET ${plugin})
     install(TARGETS ${plugin} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/vggroove)
   endif()
@@ -14,7 +14,8 @@ foreach(part ${parts})
   string(REPLACE vggroove_ "" folder ${part})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vggroove
           FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE
-          PATTERN backends/cuda EXCLUDE PATTERN backends/sim EXCLUDE)  # they need CUDA's headers
+          # they need the headers of CUDA and MPI
+          PATTERN backends/cuda EXCLUDE PATTERN backends/mpi EXCLUDE PATTERN backends/sim EXCLUDE)
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/weights/heads DESTINATION ${CMAKE_INSTALL_DATADIR}/vggroove)
 

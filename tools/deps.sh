@@ -22,6 +22,7 @@ build|libcli11-dev|command line
 build|libfmt-dev|text formatting
 build|nlohmann-json3-dev|JSON
 build|libpng-dev|pictures
+build|libopenmpi-dev|training in several processes
 build|libssl-dev|SHA-256
 build|libsnappy-dev|TensorFlow checkpoints: compression
 build|libzip-dev|npz and pth archives
@@ -31,6 +32,7 @@ build|libcurl4-openssl-dev|downloads released weights
 build|ca-certificates|downloads released weights
 test|libgtest-dev|unit tests
 test|libgmock-dev|unit tests
+test|openmpi-bin|starts them
 test|libleveldb-dev|writes tables to read
 test|libbenchmark-dev|benchmarks
 test|python3|checks of the source tree

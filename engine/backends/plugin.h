@@ -6,14 +6,16 @@
 #include <string_view>
 
 #include "engine/backends/training_backend.h"
+#include "engine/device/communicator.h"
 #include "engine/device/device.h"
 #include "engine/nets/vggish.h"
 #include "engine/nets/vggish_layers.h"
 
 namespace vggroove {
 
-// What a plugin (libvggroove_cuda.so, libvggroove_sim.so) gives to the program that opened it. C++
-// objects and Errors cross the border, so both sides must be of one build: PluginEntry tells.
+// What a device's plugin (libvggroove_cuda.so, libvggroove_sim.so) gives to the program that opened
+// it. C++ objects and Errors cross the border, so both sides must be of one build: PluginEntry
+// tells.
 class Plugin {
  public:
   virtual ~Plugin() = default;
@@ -23,19 +25,22 @@ class Plugin {
                                                     const VggishOptions& options) const = 0;
   // The operations of training on that device; throws alike, and Error(kUnsupported) for a
   // precision that it does not train in. What it learns about the device and wants to keep between
-  // runs goes below `cache_folder`; empty: nowhere.
-  virtual std::unique_ptr<TrainingBackend> new_training(
-      Precision precision, const std::filesystem::path& cache_folder) const = 0;
+  // runs goes below `cache_folder`; empty: nowhere. `processes` must outlive them.
+  virtual std::unique_ptr<TrainingBackend> new_training(Precision precision,
+                                                        const std::filesystem::path& cache_folder,
+                                                        Communicator& processes) const = 0;
 };
 
 // Grows with every change of anything that crosses the border: this file, and the classes that it
 // names.
-inline constexpr int kPluginContract = 3;
+inline constexpr int kPluginContract = 4;
 
 struct PluginEntry {
   int contract = kPluginContract;
   const char* build = nullptr;     // kPluginBuild (plugin_build.h)
-  const Plugin* plugin = nullptr;  // lives as long as the program
+  const Plugin* plugin = nullptr;  // a device's; lives as long as the program
+  // Of libvggroove_mpi.so alone: joins the processes that a launcher started (processes.h). Once.
+  std::unique_ptr<Communicator> (*connect)() = nullptr;
 };
 
 // The one symbol of a plugin: extern "C" const PluginEntry* vggroove_plugin_entry();

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string plugin_file_name(Device device) {
-  return fmt::format("libvggroove_{}.so", device_name(device));
+std::string plugin_file_name(std::string_view name) {
+  return fmt::format("libvggroove_{}.so", name);
 }
 
 }  // namespace
@@ -42,10 +42,10 @@ std::vector<fs::path> plugin_folders() {
   return {folder, folder.parent_path() / VGGROOVE_LIBDIR / "vggroove"};
 }
 
-fs::path find_plugin(Device device) {
+fs::path find_plugin(std::string_view name) {
   for (const fs::path& folder : plugin_folders()) {
     std::error_code missing;
-    fs::path file = folder / plugin_file_name(device);
+    fs::path file = folder / plugin_file_name(name);
     if (fs::is_regular_file(file, missing)) {
       return file;
     }
@@ -53,7 +53,19 @@ fs::path find_plugin(Device device) {
   return {};
 }
 
-const Plugin& open_plugin(const fs::path& file) {
+fs::path find_plugin(Device device) {
+  return find_plugin(device_name(device));
+}
+
+std::string plugin_places() {
+  std::string places;
+  for (const fs::path& folder : plugin_folders()) {
+    places += (places.empty() ? "" : " or ") + folder.string();
+  }
+  return places;
+}
+
+const PluginEntry& open_plugin_entry(const fs::path& file) {
   void* const library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     throw Error(ErrorClass::kUnsupported,
@@ -75,20 +87,24 @@ const Plugin& open_plugin(const fs::path& file) {
                     same_contract ? entry.build : fmt::format("contract {}", entry.contract),
                     same_contract ? kPluginBuild : fmt::format("contract {}", kPluginContract)));
   }
+  return entry;
+}
+
+const Plugin& open_plugin(const fs::path& file) {
+  const PluginEntry& entry = open_plugin_entry(file);
+  if (entry.plugin == nullptr) {
+    throw Error(ErrorClass::kUnsupported, file.string() + ": is a plugin, but no device's");
+  }
   return *entry.plugin;
 }
 
 const Plugin& open_plugin(Device device) {
   const fs::path file = find_plugin(device);
   if (file.empty()) {
-    std::string places;
-    for (const fs::path& folder : plugin_folders()) {
-      places += (places.empty() ? "" : " or ") + folder.string();
-    }
     throw Error(ErrorClass::kNotFound,
                 fmt::format("no {} in {}; it comes with builds made where a CUDA toolkit is; say "
                             "where it is with $VGGROOVE_PLUGIN_DIR, or compute on cpu",
-                            plugin_file_name(device), places));
+                            plugin_file_name(device_name(device)), plugin_places()));
   }
   return open_plugin(file);
 }

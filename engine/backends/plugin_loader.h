@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/backends/plugin.h"
@@ -15,11 +16,18 @@ namespace vggroove {
 // installation has them.
 std::vector<std::filesystem::path> plugin_folders();
 
-// libvggroove_cuda.so or libvggroove_sim.so in the plugin folders; empty: there is none.
+// libvggroove_<name>.so in the plugin folders; empty: there is none.
+std::filesystem::path find_plugin(std::string_view name);
 std::filesystem::path find_plugin(Device device);
+
+// The folders in which there was none, as "/usr/bin or /usr/lib/vggroove".
+std::string plugin_places();
 
 // Loads the file with everything that it needs; the program keeps it until it ends. Throws
 // Error(kUnsupported) where it cannot be loaded, is no plugin, or belongs to another build.
+const PluginEntry& open_plugin_entry(const std::filesystem::path& file);
+
+// The same for a file that is a device's.
 const Plugin& open_plugin(const std::filesystem::path& file);
 
 // find_plugin, open_plugin. Throws Error(kNotFound) that names the folders.

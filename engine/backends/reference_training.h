@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 #include "engine/backends/training_backend.h"
 
 namespace vggroove {
@@ -15,6 +18,9 @@ class ReferenceTraining : public BasicTrainingBackend<double> {
   void to_host_sync(void* host_to, const void* from, std::size_t bytes) override;
   void fill_zero(void* to, std::size_t bytes) override;
   void synchronize() override {}
+  void all_reduce_sum(double* values, std::size_t count) override {
+    processes().all_reduce_sum(std::span(values, count));
+  }
 
   void conv3x3_weights_to_device(double* to, const double* host_from,
                                  const Conv3x3Shape& shape) override;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/device/communicator.h"
 #include "engine/device/device.h"
 #include "engine/heads/dense_layer.h"
 
@@ -124,6 +125,11 @@ class BasicTrainingBackend {
   virtual void activations_to_host_sync(Real* host_to, const void* from, std::size_t count) {
     to_host_sync(host_to, from, count * sizeof(Real));
   }
+
+  // The processes that train together, each on a device of its own.
+  virtual Communicator& processes() const { return single_process(); }
+  // values [count] = their sum over all processes, a collective call (communicator.h).
+  virtual void all_reduce_sum(Real* values, std::size_t count) = 0;
 
   // Canonical HWIO [3, 3, in, out] <-> the backend's layout, of weights, gradients and moments;
   // shape.n does not matter. Throws Error(kUsage) for a shape that the backend cannot compute.

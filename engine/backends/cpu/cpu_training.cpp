@@ -39,9 +39,10 @@ Arithmetic arithmetic_of(Precision precision) {
 
 }  // namespace
 
-CpuTraining::CpuTraining(unsigned num_threads, Precision precision)
+CpuTraining::CpuTraining(unsigned num_threads, Precision precision, Communicator& processes)
     : precision_(precision),
       arithmetic_(arithmetic_of(precision)),
+      processes_(processes),
       team_(num_threads > 0 ? num_threads : cpu_info().num_cores),
       scratch_(team_.num_threads()) {}
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -24,9 +25,10 @@ namespace vggroove::cpu {
 //   outputs, height and width multiples of 4; dense layers: any sizes, multiples of 32 are quick
 class CpuTraining : public TrainingBackend {
  public:
-  // num_threads 0: one per core. Throws Error(kUsage) for a precision that the processor has no
-  // instructions for.
-  explicit CpuTraining(unsigned num_threads = 0, Precision precision = Precision::kFp32);
+  // num_threads 0: one per core. `processes` must outlive this. Throws Error(kUsage) for a
+  // precision that the processor has no instructions for.
+  explicit CpuTraining(unsigned num_threads = 0, Precision precision = Precision::kFp32,
+                       Communicator& processes = single_process());
 
   std::string description() const override;
   Precision precision() const override { return precision_; }
@@ -36,6 +38,10 @@ class CpuTraining : public TrainingBackend {
   void to_host_sync(void* host_to, const void* from, std::size_t bytes) override;
   void fill_zero(void* to, std::size_t bytes) override;
   void synchronize() override {}
+  Communicator& processes() const override { return processes_; }
+  void all_reduce_sum(float* values, std::size_t count) override {
+    processes_.all_reduce_sum(std::span(values, count));
+  }
 
   void conv3x3_weights_to_device(float* to, const float* host_from,
                                  const Conv3x3Shape& shape) override;
@@ -105,6 +111,7 @@ class CpuTraining : public TrainingBackend {
 
   const Precision precision_;
   const Arithmetic arithmetic_;  // of Winograd's products
+  Communicator& processes_;
   ThreadTeam team_;
   std::vector<HugeBuffer> scratch_;  // [threads]
   HugeBuffer shared_[kNumShared];

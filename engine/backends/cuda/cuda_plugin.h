@@ -19,12 +19,14 @@ class CudaPlugin : public Plugin {
                              .device_name = std::string(device_name(device_)),
                              .plan_folder = plan_folder(options.cache_folder)});
   }
-  std::unique_ptr<TrainingBackend> new_training(
-      Precision precision, const std::filesystem::path& cache_folder) const override {
+  std::unique_ptr<TrainingBackend> new_training(Precision precision,
+                                                const std::filesystem::path& cache_folder,
+                                                Communicator& processes) const override {
     return std::make_unique<CudaTraining>(
         CudaTrainingSettings{.precision = precision,
                              .device_name = std::string(device_name(device_)),
-                             .plan_folder = plan_folder(cache_folder)});
+                             .plan_folder = plan_folder(cache_folder),
+                             .processes = &processes});
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "engine/backends/cuda/check.h"
 #include "engine/backends/cuda/device_name.h"
@@ -33,6 +34,7 @@ Pool2x2Shape kernel_shape(const MaxPoolShape& shape) {
 CudaTraining::CudaTraining(const CudaTrainingSettings& settings)
     : description_(describe_device(settings.device_name)),
       precision_(settings.precision),
+      processes_(*settings.processes),
       cudnn_(stream_),
       plans_(cudnn::DeviceProperties::of_device(0), settings.plan_folder),
       step_(std::max(sizeof(AdamwStep), sizeof(float))) {}
@@ -83,6 +85,16 @@ void CudaTraining::activations_to_host_sync(float* host_to, const void* from, st
     from = values;
   }
   to_host_sync(host_to, from, count * sizeof(float));
+}
+
+// Through the host's memory.
+void CudaTraining::all_reduce_sum(float* values, std::size_t count) {
+  if (processes_.size() > 1) {
+    std::vector<float> host(count);
+    to_host_sync(host.data(), values, count * sizeof(float));
+    processes_.all_reduce_sum(host);
+    to_device(values, host.data(), count * sizeof(float));
+  }
 }
 
 // cudaFree waits for the kernels that still use the old memory.

@@ -21,6 +21,7 @@ struct CudaTrainingSettings {
   Precision precision = Precision::kFp32;
   std::string device_name;            // "cuda" or "sim", for description()
   std::filesystem::path plan_folder;  // as of CudaSettings
+  Communicator* processes = &single_process();
 };
 
 // Training on device 0: convolutions by cuDNN, dense layers by cuBLASLt, everything else by our
@@ -52,6 +53,9 @@ class CudaTraining : public TrainingBackend {
   }
   void activations_to_device(void* to, const float* host_from, std::size_t count) override;
   void activations_to_host_sync(float* host_to, const void* from, std::size_t count) override;
+
+  Communicator& processes() const override { return processes_; }
+  void all_reduce_sum(float* values, std::size_t count) override;
 
   void conv3x3_weights_to_device(float* to, const float* host_from,
                                  const Conv3x3Shape& shape) override;
@@ -131,6 +135,7 @@ class CudaTraining : public TrainingBackend {
 
   std::string description_;
   Precision precision_;
+  Communicator& processes_;
   CudaStream stream_;
   CudnnHandle cudnn_;
   CublasLtHandle cublaslt_;

@@ -47,7 +47,7 @@ TEST(PluginLoader, networks_and_errors_cross_the_border) {
   expect_error(ErrorClass::kUnsupported, "a toy has no tf32",
                [&] { plugin.load_vggish(tensors, tf32); });
   // By its class: a smaller batch is the answer to it.
-  EXPECT_THROW(plugin.new_training(Precision::kFp32, {}), OutOfDeviceMemory);
+  EXPECT_THROW(plugin.new_training(Precision::kFp32, {}, single_process()), OutOfDeviceMemory);
 }
 
 TEST(PluginLoader, refuses_strangers_and_other_builds) {

@@ -47,8 +47,8 @@ class ToyPlugin : public Plugin {
     tensors("vggish/fc2/biases", 0, {&bias, 1});
     return std::make_shared<ToyVggish>();
   }
-  std::unique_ptr<TrainingBackend> new_training(Precision,
-                                                const std::filesystem::path&) const override {
+  std::unique_ptr<TrainingBackend> new_training(Precision, const std::filesystem::path&,
+                                                Communicator&) const override {
     throw OutOfDeviceMemory("a toy has no memory");
   }
 };
