@@ -12,6 +12,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cli/data_options.h"
+#include "cli/failure.h"
 #include "cli/finetune_options.h"
 #include "cli/head_options.h"
 #include "cli/interrupt.h"
@@ -20,6 +21,7 @@
 #include "cli/progress.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
+#include "engine/backends/processes.h"
 #include "engine/backends/training_backend.h"
 #include "engine/nets/vggish_metadata.h"
 #include "train/finetune.h"
@@ -37,12 +39,16 @@ constexpr const char* kFooter =
     "  vggroove finetune ~/gtzan --save-features gtzan.npz --out a.safetensors  decode once,\n"
     "  vggroove finetune gtzan.npz --layers fc1_1 --out b.safetensors           then reuse\n"
     "  vggroove finetune gtzan.npz --out a.safetensors --resume                 after a crash\n"
+    "  mpirun -n 4 vggroove finetune gtzan.npz --out a.safetensors              4 processes\n"
+    "  srun -N 2 --ntasks-per-node 4 --mpi=pmix --kill-on-bad-exit vggroove finetune ...\n"
     "The network of --base and its classifier are trained together; where the classifier is for\n"
     "other genres, a fresh one takes its place. --out holds the best epoch so far: that of the\n"
     "least validation loss. Where DATA names splits, \"train\" is trained on and \"valid\"\n"
     "validates; else clips are kept aside, and groups are not torn apart. FILE.checkpoint, three\n"
     "times the size of the trained layers, is written after every epoch and removed at the end;\n"
     "--resume goes on from it and ends with the very same model.\n"
+    "Several processes share every batch, and need the same files: the losses are those of one\n"
+    "process with the same --batch. Where one fails all end; any number of them can --resume.\n"
     "The validation score chose the epoch, so it flatters: judge with `vggroove evaluate` on\n"
     "other clips.";
 
@@ -103,24 +109,34 @@ void print_epochs(std::span<const FinetuneEpoch> epochs) {
   }
 }
 
-int finetune_verb(const FinetuneVerb& verb) {
-  check_options(verb.training);
-  const std::size_t first_layer = find_layer(vggish_training_net(0, 1), verb.training.first_layer);
+// Before hours of work: whether its results can be kept.
+void prepare_files(const FinetuneVerb& verb, const fs::path& checkpoint) {
   require_writable(verb.out);
   if (!verb.log.empty()) {
     require_writable(verb.log);
   }
-  const fs::path checkpoint = verb.out + ".checkpoint";
   if (verb.resume) {
     for (const fs::path& file : {fs::path(verb.out), checkpoint, fs::path(verb.log)}) {
       remove_abandoned_temporaries(file);
     }
   }
+}
+
+// One of the processes; the first alone writes files and says something.
+int finetune_verb(const FinetuneVerb& verb, Communicator& processes) {
+  check_options(verb.training);
+  const std::size_t first_layer = find_layer(vggish_training_net(0, 1), verb.training.first_layer);
+  const fs::path checkpoint = verb.out + ".checkpoint";
+  const bool is_first = processes.rank() == 0;
+  if (is_first) {
+    prepare_files(verb, checkpoint);
+  }
   const InterruptGuard interrupts;
   OpenedData opened = open_data(verb.data);
   const weights::ModelFile base = open_model(verb.model);
   check_frontend(base);
-  const LoadedData loaded = load_logmel_data(std::move(opened), verb.data, verb.model.num_jobs);
+  const LoadedData loaded =
+      load_logmel_data(std::move(opened), verb.data, verb.model.num_jobs, processes);
   const FeatureSet& logmels = loaded.features;
   const ChosenClips chosen = choose_clips(logmels, verb.data.data);
   require_two_genres(logmels, chosen.train, verb.data.data);
@@ -135,12 +151,14 @@ int finetune_verb(const FinetuneVerb& verb) {
   const TrainingNet architecture =
       vggish_training_net(static_cast<std::size_t>(of_base ? of_base->num_hidden : verb.num_hidden),
                           logmels.labels.size());
-  const std::unique_ptr<TrainingBackend> opened_device = open_training(verb.model);
+  const std::unique_ptr<TrainingBackend> opened_device = open_training(verb.model, processes);
   TrainingBackend& backend = *opened_device;
-  VggishTraining net(backend, architecture, static_cast<std::size_t>(verb.training.batch_size));
+  const std::size_t examples_at_once = static_cast<std::size_t>(
+      (verb.training.batch_size + processes.size() - 1) / processes.size());
+  VggishTraining net(backend, architecture, examples_at_once);
   load_body(net, base);
   const DenseHead head =
-      of_base ? *of_base : initial_head(net, logmels, split.train, verb.training.seed);
+      of_base ? *of_base : initial_head(net, logmels, split.train, verb.training.seed, processes);
   load_head(net, head);
 
   ProgressLine progress;
@@ -160,10 +178,15 @@ int finetune_verb(const FinetuneVerb& verb) {
   callbacks.on_batch = [&](const FinetuneProgress& now) {
     InterruptGuard::throw_if_interrupted();
     examples_done = done_before_epoch + now.examples_done;
-    progress.show(progress_text(now, verb.training,
-                                static_cast<double>(examples_done) / progress.elapsed_s()));
+    if (is_first) {
+      progress.show(progress_text(now, verb.training,
+                                  static_cast<double>(examples_done) / progress.elapsed_s()));
+    }
   };
   callbacks.on_epoch = [&](const std::vector<FinetuneEpoch>& so_far) {
+    if (!is_first) {
+      return;
+    }
     done_before_epoch = examples_done;
     epochs = so_far;
     if (epochs.back().best) {
@@ -175,24 +198,43 @@ int finetune_verb(const FinetuneVerb& verb) {
   };
   epochs = finetune(backend, net, logmels, split.train, split.validation, verb.training,
                     {.checkpoint = checkpoint, .resume = verb.resume}, callbacks);
+  if (!is_first) {
+    return kAllGood;  // the first one's exit code is the run's
+  }
   fs::remove(checkpoint);
   progress.clear();
 
-  if (net.max_batch() < static_cast<std::size_t>(verb.training.batch_size)) {
+  if (net.max_batch() < examples_at_once) {
     fmt::print(stderr,
                "vggroove: the device has memory for {} examples; batches of {} were computed in "
                "parts\n",
-               net.max_batch(), verb.training.batch_size);
+               net.max_batch(), examples_at_once);
   }
   fmt::print("{}\n", data_text(logmels));
   if (chosen.num_left_alone > 0) {
     fmt::print("{} clips of other splits were left alone\n", chosen.num_left_alone);
   }
-  fmt::print("trained on {} clips from {} up, validated on {}, {}\n", split.train.size(),
-             verb.training.first_layer, split.validation.size(), backend.description());
+  fmt::print("trained on {} clips from {} up, validated on {}, {}{}\n", split.train.size(),
+             verb.training.first_layer, split.validation.size(), backend.description(),
+             processes.size() > 1 ? fmt::format(", {} processes", processes.size()) : "");
   print_epochs(epochs);
   fmt::print("wrote {}\n", verb.out);
   return loaded.exit_code();
+}
+
+// As all the processes that a launcher started: where one fails, all end.
+int finetune_together(const FinetuneVerb& verb) {
+  const std::unique_ptr<Communicator> processes = join_processes();
+  try {
+    return finetune_verb(verb, *processes);
+  } catch (...) {
+    if (processes->size() == 1) {
+      throw;
+    }
+    const int exit_code = report_failure();
+    processes->abort(exit_code);
+    return exit_code;
+  }
 }
 
 }  // namespace
@@ -209,7 +251,8 @@ void add_finetune(CLI::App& app, Action& action) {
       ->type_name("FILE");
   verb->add_option("--out,-o", options->out, "Model file to write")->required()->type_name("FILE");
   add_device_options(*verb, options->model);
-  verb->add_option("--jobs,-j", options->model.num_jobs, "Threads (default: one per core)")
+  verb->add_option("--jobs,-j", options->model.num_jobs,
+                   "Threads of a process (default: its share of the cores)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
   verb->add_flag("--resume", options->resume,
@@ -226,7 +269,8 @@ void add_finetune(CLI::App& app, Action& action) {
                    "Share of the training clips kept aside for validation; 0: none")
       ->capture_default_str();
   add_finetune_options(*verb, options->training);
-  verb->callback([&action, options] { action = [options] { return finetune_verb(*options); }; });
+  verb->callback(
+      [&action, options] { action = [options] { return finetune_together(*options); }; });
 }
 
 }  // namespace vggroove::cli

@@ -2,11 +2,9 @@
 
 #include <csignal>
 #include <cstdio>
-#include <exception>
-#include <new>
 
 #include "base/error.h"
-#include "cli/interrupt.h"
+#include "cli/failure.h"
 #include "cli/usage_message.h"
 #include "cli/verbs.h"
 
@@ -56,6 +54,7 @@ int main(int argc, char** argv) {
       app.exit(error);  // prints what --help or --version asked for
       return kAllGood;
     }
+    let_the_first_process_speak();
     fmt::print(stderr, "{}\n", usage_message(app, error, {argv + 1, argv + argc}));
     return kUsageError;
   }
@@ -65,16 +64,7 @@ int main(int argc, char** argv) {
       throw Error(ErrorClass::kIo, "standard output: cannot write");
     }
     return exit_code;
-  } catch (const Interrupted& interrupted) {
-    return 128 + interrupted.signal;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "vggroove: %s\n", error.what());
-    return error.error_class() == ErrorClass::kUsage ? kUsageError : kFailed;
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "vggroove: out of memory; try fewer --jobs\n");
-    return kFailed;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "vggroove: %s\n", error.what());
-    return kFailed;
+  } catch (...) {
+    return report_failure();
   }
 }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
 
 #include "base/error.h"
+#include "engine/device/communicator.h"
 #include "engine/device/out_of_device_memory.h"
 #include "engine/heads/dense_layer.h"
 #include "train/finetune_checkpoint.h"
@@ -42,13 +44,14 @@ class FinetuneRun {
               std::span<const std::size_t> train_clips,
               std::span<const std::size_t> validation_clips, const FinetuneOptions& options,
               const FinetuneCallbacks& callbacks)
-      : net_(net),
+      : backend_(backend),
+        processes_(backend.processes()),
+        net_(net),
         logmels_(logmels),
         train_clips_(train_clips),
         validation_clips_(validation_clips),
         options_(options),
         callbacks_(callbacks),
-        precision_(backend.precision()),
         shape_(example_shape(net.net())),
         first_layer_(find_layer(net.net(), options.first_layer)),
         optimiser_(with_what_fits(
@@ -66,18 +69,20 @@ class FinetuneRun {
   }
 
   std::vector<FinetuneEpoch> run(const FinetuneFiles& files) {
-    const std::string identity = files.checkpoint.empty() ? "" : fingerprint();
+    const bool alone = processes_.size() == 1;
+    const std::string identity = files.checkpoint.empty() && alone ? "" : fingerprint();
     if (files.resume) {
       epochs_ = read_checkpoint(files.checkpoint, net_, optimiser_, identity)
                     .value_or(std::vector<FinetuneEpoch>());
     }
+    require_what_the_first_process_has(fmt::format("{:>16} {:8}", identity, epochs_.size()));
     for (int epoch = static_cast<int>(epochs_.size()) + 1;
          epoch <= options_.max_epochs && !out_of_patience(); ++epoch) {
       epochs_.push_back(run_epoch(epoch));
       if (callbacks_.on_epoch) {
         callbacks_.on_epoch(epochs_);
       }
-      if (!files.checkpoint.empty()) {
+      if (!files.checkpoint.empty() && processes_.rank() == 0) {
         write_checkpoint(files.checkpoint, net_, optimiser_, epochs_, identity);
       }
     }
@@ -85,6 +90,20 @@ class FinetuneRun {
   }
 
  private:
+  // Otherwise they would learn different things together, or wait for each other for ever. `start`
+  // has the same length everywhere.
+  void require_what_the_first_process_has(const std::string& start) {
+    std::string first = start;
+    processes_.broadcast(std::as_writable_bytes(std::span(first)));
+    if (first != start) {
+      throw Error(ErrorClass::kInvalid,
+                  fmt::format("process {} of {} has other data, parameters, options or another "
+                              "checkpoint than the first; all must read the same files, with one "
+                              "version of the program",
+                              processes_.rank() + 1, processes_.size()));
+    }
+  }
+
   bool head_alone(int epoch) const { return epoch <= options_.head_epochs; }
 
   bool out_of_patience() const {
@@ -112,8 +131,8 @@ class FinetuneRun {
       const std::size_t first = static_cast<std::size_t>(step) * step_rows;
       const auto step_of = std::span(rows).subspan(first, std::min(step_rows, rows.size() - first));
       // All of it again where memory ran out: gradients may have been added in part.
-      const StepResult result =
-          with_what_fits(net_, [&] { return run_step(step_of, number, first); });
+      StepResult result = with_what_fits(net_, [&] { return run_step(step_of, number, first); });
+      sum_over_processes(result);
       const std::int64_t all_before = (number - 1) * steps_per_epoch_ + step;
       epoch.learning_rate = scheduled_learning_rate(
           options_, all_before, options_.max_epochs * steps_per_epoch_, steps_per_epoch_);
@@ -122,7 +141,7 @@ class FinetuneRun {
       loss += result.loss;
       weight += result.weight;
       num_right += result.num_right;
-      progress.examples_done = first + result.num_examples;
+      progress.examples_done = first + step_of.size();
       progress.loss = loss / weight;
       progress.accuracy =
           static_cast<double>(num_right) / static_cast<double>(progress.examples_done);
@@ -142,44 +161,58 @@ class FinetuneRun {
     return epoch;
   }
 
+  // Sums over the examples: the weight over those of the whole step, the others over this process'.
   struct StepResult {
-    double loss = 0, weight = 0;  // sums over the examples
-    std::size_t num_right = 0, num_examples = 0;
+    double loss = 0, weight = 0;
+    std::size_t num_right = 0;
   };
 
-  // Gradients of the mean loss of `rows`, in batches.
+  // Gradients of the mean loss of `rows`, in batches: what this process' examples add to them.
   StepResult run_step(std::span<const TrainingRow> rows, int epoch, std::size_t position) {
     const auto batch_size = static_cast<std::size_t>(options_.batch_size);
     StepResult result;
     for (const TrainingRow& row : rows) {
       result.weight += class_weights_[static_cast<std::size_t>(logmels_.clips[row.clip].label)];
     }
+    GradientMode mode = GradientMode::kOverwrite;
     for (std::size_t first = 0; first < rows.size(); first += batch_size) {
       const std::size_t n = std::min(batch_size, rows.size() - first);
+      const auto [begin, end] = share_of(processes_, n);
+      if (begin == end) {
+        continue;  // fewer examples than processes
+      }
       TrainingBatch batch = make_batch(logmels_, shape_, rows.subspan(first, n), class_weights_,
-                                       options_, epoch, position + first);
+                                       options_, epoch, position + first, {begin, end});
       for (float& target : batch.targets) {
         target /= static_cast<float>(result.weight);
       }
-      run_batch(batch, n, dropout_seed(options_.seed, epoch, position + first), first == 0, result);
+      run_batch(batch, begin, dropout_seed(options_.seed, epoch, position + first), mode, result);
+      mode = GradientMode::kAccumulate;
+    }
+    if (mode == GradientMode::kOverwrite) {
+      for_each_gradient([&](float* gradient, std::size_t count) {
+        backend_.fill_zero(gradient, count * sizeof(float));
+      });
     }
     return result;
   }
 
-  // In as many parts as the network's memory asks for; the gradients are those of the whole.
-  void run_batch(const TrainingBatch& batch, std::size_t n, std::uint64_t seed, bool overwrite,
-                 StepResult& result) {
+  // `batch` begins at `place` of the whole batch. In as many parts as the network's memory asks
+  // for; the gradients are those of the whole.
+  void run_batch(const TrainingBatch& batch, std::size_t place, std::uint64_t seed,
+                 GradientMode mode, StepResult& result) {
+    const std::size_t n = batch.labels.size();
     const std::size_t k = class_weights_.size(), values = net_.net().input_count();
     logits_.resize(n * k);
     losses_.resize(n);
     for (std::size_t first = 0; first < n;) {
       const std::size_t part = std::min(net_.max_batch(), n - first);
       net_.forward(std::span(batch.logmel).subspan(first * values, part * values), part,
-                   {.rate = options_.dropout, .seed = seed, .first_example = first},
+                   {.rate = options_.dropout, .seed = seed, .first_example = place + first},
                    std::span(logits_).subspan(first * k, part * k));
-      net_.backward(std::span(batch.targets).subspan(first * k, part * k),
-                    overwrite && first == 0 ? GradientMode::kOverwrite : GradientMode::kAccumulate,
+      net_.backward(std::span(batch.targets).subspan(first * k, part * k), mode,
                     std::span(losses_).subspan(first, part));
+      mode = GradientMode::kAccumulate;
       first += part;
     }
     for (std::size_t i = 0; i < n; ++i) {
@@ -188,7 +221,28 @@ class FinetuneRun {
       const bool right = std::max_element(row, row + k) - row == batch.labels[i];
       result.num_right += right ? 1 : 0;
     }
-    result.num_examples += n;
+  }
+
+  template <class Body>
+  void for_each_gradient(Body body) {
+    for (std::size_t i = 0; i < net_.parameters().size(); ++i) {
+      if (net_.is_trainable(i)) {
+        body(net_.gradient(i), net_.parameters()[i].count);
+      }
+    }
+  }
+
+  // Of gradients and result: from here on all processes go on as one, and decide alike.
+  void sum_over_processes(StepResult& result) {
+    if (processes_.size() == 1) {
+      return;
+    }
+    for_each_gradient(
+        [&](float* gradient, std::size_t count) { backend_.all_reduce_sum(gradient, count); });
+    std::array<double, 2> sums = {result.loss, static_cast<double>(result.num_right)};
+    processes_.all_reduce_sum(sums);
+    result.loss = sums[0];
+    result.num_right = static_cast<std::size_t>(sums[1]);
   }
 
   void validate(FinetuneEpoch& epoch) {
@@ -201,8 +255,15 @@ class FinetuneRun {
     for (const std::size_t clip : validation_clips_) {
       truth.push_back(logmels_.clips[clip].label);
     }
-    const std::vector<double> probabilities =
-        with_what_fits(net_, [&] { return predict_clips(net_, logmels_, validation_clips_); });
+    const auto [begin, end] = share_of(processes_, validation_clips_.size());
+    const std::span<const std::size_t> mine = validation_clips_.subspan(begin, end - begin);
+    const std::vector<double> of_mine =
+        with_what_fits(net_, [&] { return predict_clips(net_, logmels_, mine); });
+    const std::size_t k = logmels_.labels.size();
+    std::vector<double> probabilities(validation_clips_.size() * k);
+    std::copy(of_mine.begin(), of_mine.end(),
+              probabilities.begin() + static_cast<std::ptrdiff_t>(begin * k));
+    processes_.all_reduce_sum(probabilities);
     const Metrics metrics =
         compute_metrics(truth, probabilities, static_cast<int>(logmels_.labels.size()));
     epoch.validation_loss = metrics.log_loss;
@@ -216,7 +277,7 @@ class FinetuneRun {
   std::string fingerprint() {
     Fingerprint print;
     print.add(settings_to_json(options_).dump());
-    print.add(precision_name(precision_));
+    print.add(precision_name(backend_.precision()));
     print.add(logmels_.rows);
     for (const FeatureSet::Clip& clip : logmels_.clips) {
       print.add(fmt::format("{} {}", clip.label, clip.num_rows));
@@ -236,12 +297,13 @@ class FinetuneRun {
     return print.text();
   }
 
+  TrainingBackend& backend_;
+  Communicator& processes_;
   VggishTraining& net_;
   const FeatureSet& logmels_;
   const std::span<const std::size_t> train_clips_, validation_clips_;
   const FinetuneOptions options_;
   const FinetuneCallbacks& callbacks_;
-  const Precision precision_;
   const ExampleShape shape_;
   const std::size_t first_layer_;
   FinetuneOptimiser optimiser_;

@@ -48,10 +48,15 @@ std::size_t find_layer(const TrainingNet& net, const std::string& name);
 // clips' rows are examples of the network's input and follow one another without gaps
 // (training_batch.h). The same seed gives the same bits on the same device; so does a run that was
 // stopped after any epoch, or killed at any moment, and resumed.
+// Where the backend is of several processes all call this with the same arguments. Each takes its
+// part of every batch and of the validation, the first alone writes the checkpoint, all return the
+// same: what one process would, but for the order of sums. An exception in one leaves the others
+// waiting: it must abort() them (engine/device/communicator.h). A run may be resumed by another
+// number of processes.
 // A batch that the network's max_batch(), or the device's memory, does not take is computed in
 // parts, the gradients of which add up to the same; net.max_batch() then is what fitted. Returns
 // the epochs. Throws Error: kUsage (options, shapes, no clips; a checkpoint of another run),
-// kInvalid (a loss that is not finite), kIo, kCorrupt.
+// kInvalid (a loss that is not finite; processes with different data), kIo, kCorrupt.
 std::vector<FinetuneEpoch> finetune(TrainingBackend& backend, VggishTraining& net,
                                     const FeatureSet& logmels,
                                     std::span<const std::size_t> train_clips,

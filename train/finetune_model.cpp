@@ -85,13 +85,16 @@ void load_head(VggishTraining& net, const DenseHead& head) {
 }
 
 DenseHead initial_head(VggishTraining& net, const FeatureSet& logmels,
-                       std::span<const std::size_t> clips, std::uint64_t seed) {
+                       std::span<const std::size_t> clips, std::uint64_t seed,
+                       Communicator& processes) {
   const std::size_t d = net.net().embedding_size(), values = net.net().input_count();
   const std::size_t h = net.net().num_hidden, k = net.net().num_classes;
-  std::vector<double> sum(d), squares(d);
+  std::vector<double> sums(2 * d + 1);  // of the embeddings, of their squares; their number
+  const std::span<double> sum = std::span(sums).first(d), squares = std::span(sums).subspan(d, d);
+  double& count = sums.back();
   std::vector<float> logits, embeddings;
-  double count = 0;
-  for (const std::size_t clip : clips) {
+  const auto [begin, end] = share_of(processes, clips.size());
+  for (const std::size_t clip : clips.subspan(begin, end - begin)) {
     const std::size_t num_rows = logmels.clips[clip].num_rows;
     for (std::size_t first = 0; first < num_rows; first += net.max_batch()) {
       const std::size_t n = std::min(net.max_batch(), num_rows - first);
@@ -106,6 +109,7 @@ DenseHead initial_head(VggishTraining& net, const FeatureSet& logmels,
       count += static_cast<double>(n);
     }
   }
+  processes.all_reduce_sum(sums);
   DenseHead head;
   head.num_inputs = static_cast<int>(d);
   head.num_hidden = static_cast<int>(h);

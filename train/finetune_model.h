@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/device/communicator.h"
 #include "engine/heads/dense_head.h"
 #include "engine/nets/vggish_training.h"
 #include "train/feature_set.h"
@@ -21,9 +22,11 @@ void load_body(VggishTraining& net, const weights::ModelFile& model);
 void load_head(VggishTraining& net, const DenseHead& head);
 
 // A head to begin with: standardises the embeddings of the rows of `clips` as the network gives
-// them, He's initial weights in the hidden layer, logits of 0.
+// them, He's initial weights in the hidden layer, logits of 0. Each of `processes` takes its part
+// of the clips; all get the same head.
 DenseHead initial_head(VggishTraining& net, const FeatureSet& logmels,
-                       std::span<const std::size_t> clips, std::uint64_t seed);
+                       std::span<const std::size_t> clips, std::uint64_t seed,
+                       Communicator& processes = single_process());
 
 // `head` with the network's parameters in the place of its own.
 DenseHead trained_head(VggishTraining& net, const DenseHead& head);

@@ -67,11 +67,13 @@ double symmetric_beta(double alpha, Random& random) {
   }
 }
 
-// Every example becomes a mixture with the next one of the batch, in one proportion.
-void mix(TrainingBatch& batch, std::size_t n, double share) {
+// Every example becomes a mixture with the next one, the last with the first, in one proportion; of
+// these mixtures the first `count` are kept.
+void mix(TrainingBatch& batch, std::size_t count, double share) {
   const auto blend = [&](std::vector<float>& values) {
     const std::vector<float> before = values;
-    const std::size_t size = values.size() / n;
+    const std::size_t size = before.size() / batch.labels.size();
+    values.resize(count * size);
     for (std::size_t i = 0; i < values.size(); ++i) {
       values[i] =
           static_cast<float>(share * before[i] + (1 - share) * before[(i + size) % before.size()]);
@@ -82,28 +84,35 @@ void mix(TrainingBatch& batch, std::size_t n, double share) {
   if (share < 0.5) {
     std::rotate(batch.labels.begin(), batch.labels.begin() + 1, batch.labels.end());
   }
+  batch.labels.resize(count);
 }
 
 }  // namespace
 
 TrainingBatch make_batch(const FeatureSet& logmels, const ExampleShape& shape,
                          std::span<const TrainingRow> rows, std::span<const double> class_weights,
-                         const FinetuneOptions& options, int epoch, std::size_t position) {
+                         const FinetuneOptions& options, int epoch, std::size_t position,
+                         const BatchPart& part) {
   const Augmentation& augmentation = options.augmentation;
-  const std::size_t n = rows.size(), k = logmels.labels.size();
+  const std::size_t k = logmels.labels.size();
+  const std::size_t count = std::min(part.end, rows.size()) - part.first;
+  const bool mixes = augmentation.mixup_alpha > 0 && rows.size() > 1;
+  // The last example of a part is mixed with one that is not of it.
+  const std::size_t n = mixes && count < rows.size() ? count + 1 : count;
   TrainingBatch batch;
   batch.logmel.resize(n * shape.count());
   batch.targets.resize(n * k);
   for (std::size_t i = 0; i < n; ++i) {
-    Random random = stream(options.seed, Purpose::kAugmentation, epoch, position + i);
-    const FeatureSet::Clip& clip = logmels.clips[rows[i].clip];
-    std::size_t first_frame = rows[i].row * shape.frames;
+    const std::size_t place = (part.first + i) % rows.size();
+    Random random = stream(options.seed, Purpose::kAugmentation, epoch, position + place);
+    const FeatureSet::Clip& clip = logmels.clips[rows[place].clip];
+    std::size_t first_frame = rows[place].row * shape.frames;
     if (augmentation.random_crop) {
       first_frame = random.below((clip.num_rows - 1) * shape.frames + 1);
     }
     const std::span<float> example =
         std::span(batch.logmel).subspan(i * shape.count(), shape.count());
-    std::copy_n(logmels.rows_of(rows[i].clip).begin() +
+    std::copy_n(logmels.rows_of(rows[place].clip).begin() +
                     static_cast<std::ptrdiff_t>(first_frame * shape.bands),
                 shape.count(), example.begin());
     if (augmentation.gain_db > 0) {
@@ -112,17 +121,16 @@ TrainingBatch make_batch(const FeatureSet& logmels, const ExampleShape& shape,
     mask(example, shape, augmentation, random);
     const auto label = static_cast<std::size_t>(clip.label);
     batch.labels.push_back(clip.label);
-    batch.total_weight += class_weights[label];
     for (std::size_t c = 0; c < k; ++c) {
       const double target = (c == label ? 1 - options.label_smoothing : 0) +
                             options.label_smoothing / static_cast<double>(k);
       batch.targets[i * k + c] = static_cast<float>(class_weights[c] * target);
     }
   }
-  if (augmentation.mixup_alpha > 0 && n > 1) {
+  if (mixes) {
     // A stream of its own: beyond the positions of all rows.
     Random random = stream(options.seed, Purpose::kAugmentation, epoch, ~position);
-    mix(batch, n, symmetric_beta(augmentation.mixup_alpha, random));
+    mix(batch, count, symmetric_beta(augmentation.mixup_alpha, random));
   }
   return batch;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -26,14 +27,20 @@ struct TrainingBatch {
   std::vector<float> logmel;   // [n, frames, bands]
   std::vector<float> targets;  // [n, K]: smoothed, times the weights of the classes
   std::vector<int> labels;     // [n]: of the example, or of mixup's larger part
-  double total_weight = 0;     // of targets: what the loss is to be divided by
 };
 
-// The examples `rows`, augmented. All randomness is of (seed, epoch, position): the place in the
-// epoch of the first row. class_weights [K]. Throws nothing.
+// Which examples of a batch: [first, end), cut at its end.
+struct BatchPart {
+  std::size_t first = 0, end = std::numeric_limits<std::size_t>::max();
+};
+
+// The examples `rows`, augmented; of them `part`, as it is in the whole batch. All randomness is of
+// (seed, epoch, position): the place in the epoch of the first row. class_weights [K]. Throws
+// nothing.
 TrainingBatch make_batch(const FeatureSet& logmels, const ExampleShape& shape,
                          std::span<const TrainingRow> rows, std::span<const double> class_weights,
-                         const FinetuneOptions& options, int epoch, std::size_t position);
+                         const FinetuneOptions& options, int epoch, std::size_t position,
+                         const BatchPart& part = {});
 
 // Weights that make the classes of these clips' examples count the same; their mean over the
 // examples is 1. A class without examples has weight 0.

@@ -244,6 +244,15 @@ TEST_F(FinetuneVerb, says_what_does_not_fit) {
   usage_error({"--layers", "conv9"}, "no layer is called \"conv9\"");
   usage_error({"--optimizer", "lion"}, "--optimizer");
   usage_error({"--device", "abacus"}, "--device");
+  testing::RunOptions as_one_of_two;
+  as_one_of_two.environment = {"OMPI_COMM_WORLD_SIZE=2", "OMPI_COMM_WORLD_RANK=0",
+                               "VGGROOVE_PLUGIN_DIR=" + folder_->path().string()};
+  const ProgramResult no_mpi = run({"--out", path("c.safetensors")}, as_one_of_two);
+  EXPECT_EQ(no_mpi.exit_code, 1);
+  EXPECT_NE(no_mpi.err.find("mpirun started 2 processes, but there is no libvggroove_mpi.so in " +
+                            folder_->path().string()),
+            std::string::npos)
+      << no_mpi.err;
   write_feature_table(*folder_ / "embeddings.npz", testing::toy_features(2, 4, 3));
   const ProgramResult result = run_vggroove(
       {"finetune", path("embeddings.npz"), "--base", path("base.safetensors"), "--out", path("c")});

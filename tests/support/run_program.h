@@ -5,10 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -30,10 +32,12 @@ struct ProgramResult {
 };
 
 struct RunOptions {
-  std::vector<std::string> environment;     // "NAME=value", added to ours
-  std::filesystem::path folder;             // to run in; empty: ours
-  std::string stdout_path;                  // instead of catching `out`
-  std::filesystem::path interrupt_when;     // send SIGINT as soon as this file is not empty
+  std::vector<std::string> environment;  // "NAME=value", added to ours
+  std::filesystem::path folder;          // to run in; empty: ours
+  std::string stdout_path;               // instead of catching `out`
+  std::vector<std::string> launcher;     // words before the program: "mpirun", "-n", "2"
+  std::filesystem::path interrupt_when;  // send SIGINT as soon as this file is not empty
+  bool kill_a_child = false;  // instead, SIGKILL to a process that the launcher has started
   std::chrono::milliseconds kill_after{0};  // send SIGKILL then; 0: never
 };
 
@@ -53,7 +57,7 @@ inline void redirect(const char* path, int flags, int descriptor) {
   }
 }
 
-// In the child: becomes vggroove.
+// In the child: becomes vggroove, or its launcher.
 [[noreturn]] inline void become_vggroove(const std::vector<std::string>& arguments,
                                          const RunOptions& options,
                                          const std::filesystem::path& out,
@@ -68,13 +72,35 @@ inline void redirect(const char* path, int flags, int descriptor) {
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
     _exit(kCannotStart);
   }
-  std::vector<char*> words = {const_cast<char*>("vggroove")};
-  for (const std::string& argument : arguments) {
-    words.push_back(const_cast<char*>(argument.c_str()));
-  }
+  std::vector<char*> words;
+  const auto append = [&words](const std::vector<std::string>& more) {
+    for (const std::string& word : more) {
+      words.push_back(const_cast<char*>(word.c_str()));
+    }
+  };
+  append(options.launcher);
+  words.push_back(const_cast<char*>(VGGROOVE_PROGRAM));
+  append(arguments);
   words.push_back(nullptr);
-  execv(VGGROOVE_PROGRAM, words.data());
+  execvp(words[0], words.data());
   _exit(kCannotStart);
+}
+
+// A process that `parent` has started; 0: there is none.
+inline pid_t child_of(pid_t parent) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (std::isdigit(static_cast<unsigned char>(entry.path().filename().native()[0])) == 0) {
+      continue;
+    }
+    std::ifstream stat(entry.path() / "stat");  // pid (name) state ppid ...; our names have no ')'
+    const std::string line{std::istreambuf_iterator<char>(stat), {}};
+    const std::size_t name_end = line.rfind(')');
+    if (name_end != std::string::npos &&
+        std::strtol(line.c_str() + name_end + std::strlen(") S"), nullptr, 10) == parent) {
+      return static_cast<pid_t>(std::strtol(line.c_str(), nullptr, 10));
+    }
+  }
+  return 0;
 }
 
 inline double seconds(const timeval& time) {
@@ -110,7 +136,13 @@ inline ProgramResult run_vggroove(const std::vector<std::string>& arguments,
     std::error_code missing;
     const std::uintmax_t size = std::filesystem::file_size(options.interrupt_when, missing);
     if (!interrupted && !missing && size > 0) {
-      kill(child, SIGINT);
+      if (options.kill_a_child) {
+        if (const pid_t grandchild = child_of(child); grandchild > 0) {
+          kill(grandchild, SIGKILL);
+        }
+      } else {
+        kill(child, SIGINT);
+      }
       interrupted = true;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

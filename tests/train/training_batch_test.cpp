@@ -107,6 +107,38 @@ TEST(TrainingBatch, masks_are_stripes_of_silence_no_wider_than_allowed) {
   EXPECT_EQ(widths, (std::set<std::size_t>{0, 1, 2}));
 }
 
+// Every process of a training makes its part of a batch alone.
+TEST(TrainingBatch, a_part_is_what_it_is_in_the_whole_batch) {
+  const FeatureSet logmels = counting_logmels();
+  FinetuneOptions options;
+  options.augmentation = {.random_crop = true,
+                          .gain_db = 3,
+                          .num_time_masks = 1,
+                          .max_time_frames = 2,
+                          .num_band_masks = 1,
+                          .max_bands = 2};
+  const TrainingRow rows[] = {{0, 0}, {1, 0}, {0, 1}, {1, 1}, {0, 2}};
+  for (const double alpha : {0.0, 0.4}) {
+    options.augmentation.mixup_alpha = alpha;
+    for (std::size_t position = 0; position < 10; ++position) {  // larger shares on either side
+      const TrainingBatch whole =
+          make_batch(logmels, kShape, rows, kEqualWeights, options, 1, position);
+      TrainingBatch joined;
+      for (const BatchPart& part : {BatchPart{0, 2}, BatchPart{2, 3}, BatchPart{3, 5}}) {
+        const TrainingBatch batch =
+            make_batch(logmels, kShape, rows, kEqualWeights, options, 1, position, part);
+        EXPECT_EQ(batch.labels.size(), part.end - part.first);
+        joined.logmel.insert(joined.logmel.end(), batch.logmel.begin(), batch.logmel.end());
+        joined.targets.insert(joined.targets.end(), batch.targets.begin(), batch.targets.end());
+        joined.labels.insert(joined.labels.end(), batch.labels.begin(), batch.labels.end());
+      }
+      EXPECT_EQ(joined.logmel, whole.logmel);
+      EXPECT_EQ(joined.targets, whole.targets);
+      EXPECT_EQ(joined.labels, whole.labels);
+    }
+  }
+}
+
 TEST(TrainingBatch, mixup_mixes_examples_and_targets_in_one_proportion) {
   FeatureSet logmels = counting_logmels();
   std::fill_n(logmels.rows.begin(), 60, 1.0F);  // clip 0
