@@ -14,11 +14,13 @@
 #include "cli/data_options.h"
 #include "cli/failure.h"
 #include "cli/finetune_options.h"
+#include "cli/finetune_report.h"
 #include "cli/head_options.h"
 #include "cli/interrupt.h"
 #include "cli/logmel_data.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
+#include "cli/report_folder.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
 #include "engine/backends/processes.h"
@@ -39,6 +41,7 @@ constexpr const char* kFooter =
     "  vggroove finetune ~/gtzan --save-features gtzan.npz --out a.safetensors  decode once,\n"
     "  vggroove finetune gtzan.npz --layers fc1_1 --out b.safetensors           then reuse\n"
     "  vggroove finetune gtzan.npz --out a.safetensors --resume                 after a crash\n"
+    "  vggroove finetune gtzan.npz --out a.safetensors --report report          report/index.html\n"
     "  mpirun -n 4 vggroove finetune gtzan.npz --out a.safetensors              4 processes\n"
     "  srun -N 2 --ntasks-per-node 4 --mpi=pmix --kill-on-bad-exit vggroove finetune ...\n"
     "The network of --base and its classifier are trained together; where the classifier is for\n"
@@ -58,7 +61,7 @@ struct FinetuneVerb {
   FinetuneOptions training;
   double validation_fraction = 0.15;
   int num_hidden = 100;
-  std::string out, log;
+  std::string out, log, report;
   bool resume = false, fresh_head = false;
 };
 
@@ -131,6 +134,10 @@ int finetune_verb(const FinetuneVerb& verb, Communicator& processes) {
   if (is_first) {
     prepare_files(verb, checkpoint);
   }
+  std::optional<ReportFolder> folder;
+  if (is_first && !verb.report.empty()) {
+    folder.emplace(verb.report);
+  }
   const InterruptGuard interrupts;
   OpenedData opened = open_data(verb.data);
   const weights::ModelFile base = open_model(verb.model);
@@ -144,6 +151,12 @@ int finetune_verb(const FinetuneVerb& verb, Communicator& processes) {
   if (chosen.validation.empty()) {
     split = hold_out(logmels, chosen.train, verb.validation_fraction, has_groups(logmels),
                      verb.training.seed);
+  }
+  if (!verb.report.empty() && split.validation.empty()) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("{}: --report shows validation clips, and there are none; keep some "
+                            "with --validation, or name them in a column 'split'",
+                            verb.data.data));
   }
 
   const std::optional<DenseHead> of_base =
@@ -218,6 +231,10 @@ int finetune_verb(const FinetuneVerb& verb, Communicator& processes) {
              verb.training.first_layer, split.validation.size(), backend.description(),
              processes.size() > 1 ? fmt::format(", {} processes", processes.size()) : "");
   print_epochs(epochs);
+  if (folder) {
+    write_finetune_report(*folder, net, verb.out, logmels, split.validation, epochs, verb.data.data,
+                          record());
+  }
   fmt::print("wrote {}\n", verb.out);
   return loaded.exit_code();
 }
@@ -259,6 +276,7 @@ void add_finetune(CLI::App& app, Action& action) {
                  "Go on where an earlier run with the same options was stopped");
   verb->add_option("--log", options->log, "Write the scores of every epoch as JSON Lines")
       ->type_name("FILE");
+  add_report_option(*verb, options->report);
   verb->add_option("--hidden", options->num_hidden,
                    "Units of the hidden layer of a fresh classifier; 0: none")
       ->capture_default_str()

@@ -11,14 +11,13 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cli/logmel_map.h"
-#include "cli/metrics_table.h"
 #include "cli/output_rows.h"
+#include "cli/report_pictures.h"
 #include "cli/unicode_text.h"
 #include "kernels/dsp/logmel.h"
 #include "pipeline/clip_decoder.h"
 #include "plot/charts.h"
 #include "plot/png_file.h"
-#include "train/metrics.h"
 
 namespace vggroove::cli {
 namespace fs = std::filesystem;
@@ -48,22 +47,12 @@ std::string error_picture_name(std::size_t number) {
   return fmt::format("error-{:02}.png", number);
 }
 
-// A file of an earlier run.
-void remove_old(const fs::path& path) {
-  std::error_code reason;
-  fs::remove(path, reason);
-  if (reason) {
-    throw Error(ErrorClass::kIo,
-                fmt::format("{}: cannot replace: {}", path.string(), reason.message()));
-  }
-}
-
 // Pictures of the worst errors, in the report and in the folder.
 void draw_errors(RunReport& report, const fs::path& folder) {
   const std::vector<std::size_t> errors = worst_errors(report, kMostErrorsShown);
   for (std::size_t i = 0; i < kMostErrorsShown; ++i) {
     const fs::path file = folder / error_picture_name(i + 1);
-    remove_old(file);
+    remove_old_file(file);
     if (i >= errors.size()) {
       continue;
     }
@@ -91,26 +80,6 @@ void draw_errors(RunReport& report, const fs::path& folder) {
   }
 }
 
-void draw_scores(const RunReport& report, const fs::path& folder) {
-  const Metrics metrics =
-      compute_metrics(report.truth, report.probabilities, static_cast<int>(report.labels.size()));
-  const std::vector<std::string> captions = {"accuracy " + accuracy_text(metrics)};
-  plot::write_png(folder / "confusion.png", plot::confusion_matrix({.labels = report.labels,
-                                                                    .counts = metrics.confusion,
-                                                                    .title = report.title,
-                                                                    .captions = captions}));
-  std::vector<double> f1;
-  for (const Metrics::PerClass& scores : metrics.per_class) {
-    f1.push_back(scores.f1);
-  }
-  plot::write_png(folder / "f1.png", plot::bar_chart({.labels = report.labels,
-                                                      .values = f1,
-                                                      .title = report.title,
-                                                      .value_label = "F1",
-                                                      .full_scale = 1,
-                                                      .captions = captions}));
-}
-
 }  // namespace
 
 void add_report_option(CLI::App& verb, std::string& folder) {
@@ -131,17 +100,17 @@ ReportFolder::ReportFolder(fs::path folder) : folder_(std::move(folder)) {
 }
 
 void ReportFolder::write(RunReport report, const nlohmann::json& metrics) const {
-  remove_old(folder_ / kPage);
+  remove_old_file(folder_ / kPage);
   write_file_atomically(
       folder_ / "metrics.json",
       metrics.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   write_file_atomically(folder_ / "predictions.csv", predictions_csv(report));
-  draw_scores(report, folder_);
-  draw_errors(report, folder_);
   report.files = {{"metrics.json", "all scores, for machines"},
-                  {"predictions.csv", "a row per clip: label, prediction, probabilities"},
-                  {"confusion.png", "the confusion matrix as a picture"},
-                  {"f1.png", "F1 of each genre as a picture"}};
+                  {"predictions.csv", "a row per clip: label, prediction, probabilities"}};
+  for (RunReport::File& file : draw_charts(report, folder_)) {
+    report.files.push_back(std::move(file));
+  }
+  draw_errors(report, folder_);
   for (std::size_t i = 0; i < report.pictures.size(); ++i) {
     if (!report.pictures[i].png.empty()) {
       report.files.push_back({error_picture_name(i + 1), "spectrogram of a worst error"});

@@ -16,7 +16,7 @@ namespace vggroove::cli {
 void add_report_option(CLI::App& verb, std::string& folder);
 
 // What --report DIR writes: index.html, a page that is complete in itself, and beside it
-// metrics.json, predictions.csv, confusion.png, f1.png and the worst errors' spectrograms as
+// metrics.json, predictions.csv, the charts of draw_charts() and the worst errors' spectrograms as
 // error-01.png, ...
 class ReportFolder {
  public:

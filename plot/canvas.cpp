@@ -92,6 +92,25 @@ void Canvas::blend(int x, int y, Colour colour, double coverage) {
            mix(pixel.blue, colour.blue)};
 }
 
+void Canvas::stroke(double x0, double y0, double x1, double y1, double width, Colour colour) {
+  const double reach = width / 2 + 1;
+  const auto first = [reach](double a, double b) {
+    return std::max(0, static_cast<int>(std::floor(std::max(0.0, std::min(a, b) - reach))));
+  };
+  const auto last = [reach](double a, double b, int size) {
+    return static_cast<int>(std::min<double>(size, std::max(a, b) + reach));
+  };
+  const double dx = x1 - x0, dy = y1 - y0, squared = dx * dx + dy * dy;
+  for (int y = first(y0, y1); y < last(y0, y1, height_); ++y) {
+    for (int x = first(x0, x1); x < last(x0, x1, width_); ++x) {
+      const double px = x + 0.5 - x0, py = y + 0.5 - y0;
+      const double along = squared > 0 ? std::clamp((px * dx + py * dy) / squared, 0.0, 1.0) : 0;
+      const double distance = std::hypot(px - along * dx, py - along * dy);
+      blend(x, y, colour, std::clamp(width / 2 + 0.5 - distance, 0.0, 1.0));
+    }
+  }
+}
+
 void Canvas::text(int x, int y, std::string_view words, int scale, Colour colour, Align align) {
   const int start = x - aligned_start(words, scale, align);
   rasterise(words, scale, [&](int along, int across, double coverage) {

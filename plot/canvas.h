@@ -34,6 +34,9 @@ class Canvas {
   void fill(int x, int y, int width, int height, Colour colour);
   void frame(int x, int y, int width, int height, Colour colour);  // one pixel wide, inside
   void paste(const Canvas& picture, int x, int y);
+  // A straight stroke with round ends and smooth edges, `width` pixels wide. Positions are of
+  // points, the middle of the first pixel being (0.5, 0.5); both ends must be finite.
+  void stroke(double x0, double y0, double x1, double y1, double width, Colour colour);
 
   // One line of text, y = top of the capitals (see font.h for the sizes). `scale` is the size of a
   // font pixel. The upward version reads from the bottom to the top: x is the top of the capitals

@@ -48,6 +48,23 @@ struct BarChart {
 };
 Canvas bar_chart(const BarChart& chart);
 
+// Lines and points over two axes, which start and end at the given values; what lies outside is cut
+// off.
+struct LineChart {
+  struct Series {
+    std::string name;          // in the legend; empty: not there
+    std::vector<double> x, y;  // [n]; the line is broken where one is not finite
+    Colour colour = kInk;
+    double width = 2;     // of the line; 0: none
+    bool points = false;  // a dot at every point
+  };
+  std::vector<Series> series;  // drawn in this order
+  double x_first = 0, x_last = 1, y_first = 0, y_last = 1;
+  std::string title, x_label, y_label;
+  std::vector<std::string> captions;
+};
+Canvas line_chart(const LineChart& chart);
+
 // Pictures in a row, tops aligned, with a title above and captions below all of them.
 Canvas side_by_side(std::span<const Canvas> panels, const std::string& title,
                     std::span<const std::string> captions);

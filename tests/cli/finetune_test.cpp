@@ -60,7 +60,7 @@ class FinetuneVerb : public ::testing::Test {
   static void run_straight() {
     if (!fs::exists(path("straight"))) {
       const auto start = std::chrono::steady_clock::now();
-      straight_result_ = run_to("straight", {"--log", path("log.jsonl")});
+      straight_result_ = run_to("straight", {"--log", path("log.jsonl"), "--report", path("page")});
       ASSERT_EQ(straight_result_.exit_code, 0) << straight_result_.err;
       straight_duration_ = std::chrono::steady_clock::now() - start;
     }
@@ -104,6 +104,19 @@ TEST_F(FinetuneVerb, trains_the_upper_layers_and_leaves_the_others) {
     EXPECT_EQ(nlohmann::json::parse(line).at("epoch"), epoch);
   }
   EXPECT_FALSE(std::getline(log, line));
+
+  // Its predictions are those of the model that was written.
+  const auto metrics = nlohmann::json::parse(read_file(path("page/metrics.json")));
+  EXPECT_EQ(metrics.at("num_clips"), 2);
+  const auto& epochs = model.metadata().training.at("epochs");
+  EXPECT_EQ(metrics.at("log_loss"), epochs.back().at("validation_loss"));
+  EXPECT_EQ(metrics.at("training").at("settings").at("first_layer"), "fc2");
+  const std::string page = read_file(path("page/index.html"));
+  EXPECT_NE(page.find("These clips chose the epoch"), std::string::npos);
+  EXPECT_NE(page.find("Learning curves"), std::string::npos);
+  for (const char* const picture : {"confusion", "f1", "calibration", "curves"}) {
+    EXPECT_TRUE(fs::exists(path("page") + "/" + picture + ".png")) << picture;
+  }
 }
 
 TEST_F(FinetuneVerb, resumes_after_an_interrupt_to_the_same_file) {
@@ -186,7 +199,7 @@ ProgramResult crossval_to(const std::string& data, const std::string& base, cons
 TEST_F(FinetuneVerb, cross_validation_resumes_after_an_interrupt_to_the_same_report) {
   const std::string base = path("base.safetensors");
   const ProgramResult straight =
-      crossval_to(path("set.npz"), base, path("cv"), {"--report", path("page")});
+      crossval_to(path("set.npz"), base, path("cv"), {"--report", path("cv-page")});
   ASSERT_EQ(straight.exit_code, 0) << straight.err;
   EXPECT_NE(straight.err.find("folds by clips, fold 2 of 2: accuracy"), std::string::npos)
       << straight.err;
@@ -196,7 +209,7 @@ TEST_F(FinetuneVerb, cross_validation_resumes_after_an_interrupt_to_the_same_rep
   EXPECT_EQ(report.at("settings").at(0).at("first_layer"), "fc2");
   EXPECT_EQ(report.at("predictions").size(), 8U);
   EXPECT_EQ(report.at("folds").at(1).at("curves").at(0).size(), 2U);
-  const std::string page = read_file(path("page/index.html"));
+  const std::string page = read_file(path("cv-page/index.html"));
   EXPECT_NE(page.find("Learning curves"), std::string::npos);
   EXPECT_NE(page.find("2 trainings: thin lines"), std::string::npos);
 
@@ -253,6 +266,12 @@ TEST_F(FinetuneVerb, says_what_does_not_fit) {
                             folder_->path().string()),
             std::string::npos)
       << no_mpi.err;
+  const ProgramResult unvalidated =
+      run_vggroove({"finetune", path("set.npz"), "--base", path("base.safetensors"), "--validation",
+                    "0", "--report", path("none"), "--out", path("c")});
+  EXPECT_EQ(unvalidated.exit_code, 2);
+  EXPECT_NE(unvalidated.err.find("--report shows validation clips"), std::string::npos)
+      << unvalidated.err;
   write_feature_table(*folder_ / "embeddings.npz", testing::toy_features(2, 4, 3));
   const ProgramResult result = run_vggroove(
       {"finetune", path("embeddings.npz"), "--base", path("base.safetensors"), "--out", path("c")});

@@ -43,14 +43,16 @@ TEST(ReportFolder, holds_a_page_its_numbers_and_pictures) {
   testing::write_tone(folder / "b, \"c\".wav", 2);
   const ReportFolder report(folder / "deep/er");
   testing::write_bytes(folder / "deep/er/error-07.png", std::string("of an earlier run"));
+  testing::write_bytes(folder / "deep/er/curves.png", std::string("of an earlier run"));
   testing::write_bytes(folder / "deep/er/notes.txt", std::string("the user's"));
   report.write(small_run(folder / "b, \"c\".wav"), {{"accuracy", 0.5}});
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder / "deep/er")) {
     names.insert(entry.path().filename().string());
   }
-  EXPECT_EQ(names, (std::set<std::string>{"confusion.png", "error-01.png", "f1.png", "index.html",
-                                          "metrics.json", "notes.txt", "predictions.csv"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"calibration.png", "confusion.png", "error-01.png", "f1.png",
+                                   "index.html", "metrics.json", "notes.txt", "predictions.csv"}));
   const std::string page = read_file(folder / "deep/er/index.html");
   EXPECT_TRUE(contains(page, "blues</bdi> taken for"));
   EXPECT_TRUE(contains(page, "No spectrogram: no audio file of this name"));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -179,6 +180,59 @@ TEST(SideBySide, keeps_the_panels_and_adds_title_and_captions) {
   EXPECT_EQ(count(full, kRed), 100 * 50);
   EXPECT_EQ(count(full, kBlue), 60 * 80);
   EXPECT_GT(full.height(), 80 + 30);
+}
+
+// Rows of the picture, from the top, that hold a colour in this column.
+std::vector<int> rows_of(const Canvas& canvas, int column, Colour colour) {
+  std::vector<int> rows;
+  for (int y = 0; y < canvas.height(); ++y) {
+    if (canvas.at(column, y) == colour) {
+      rows.push_back(y);
+    }
+  }
+  return rows;
+}
+
+TEST(LineChart, draws_to_scale_and_breaks_where_a_value_is_missing) {
+  constexpr Colour kRed{200, 0, 0};
+  const double nan = std::nan("");
+  LineChart chart;
+  chart.series = {{.name = "",
+                   .x = {0, 0.25, 0.5, 0.75, 1},
+                   .y = {0.5, 0.5, nan, 1.5, 1.5},
+                   .colour = kRed,
+                   .width = 4}};
+  chart.y_last = 2;
+  const Canvas canvas = line_chart(chart);
+  std::vector<int> columns;
+  for (int x = 0; x < canvas.width(); ++x) {
+    if (!rows_of(canvas, x, kRed).empty()) {
+      columns.push_back(x);
+    }
+  }
+  // From the left end of the plot, 520 pixels wide, to its right end, with a gap of half of it but
+  // for the round ends.
+  EXPECT_NEAR(columns.back() - columns.front(), 519, 1);
+  EXPECT_NEAR(static_cast<double>(columns.size()), 260 + 4, 4);
+  const std::vector<int> low = rows_of(canvas, columns.front() + 50, kRed);
+  const std::vector<int> high = rows_of(canvas, columns.back() - 50, kRed);
+  ASSERT_FALSE(low.empty());
+  EXPECT_EQ(low.size(), 4U);
+  EXPECT_EQ(low.front() - high.front(), 180);  // half of 360 pixels
+  EXPECT_TRUE(rows_of(canvas, (columns.front() + columns.back()) / 2, kRed).empty());
+}
+
+TEST(LineChart, names_series_and_draws_points) {
+  constexpr Colour kRed{200, 0, 0};
+  LineChart chart;
+  chart.series = {{.name = "", .x = {0.5}, .y = {0.5}, .colour = kRed, .width = 0, .points = true}};
+  const Canvas plain = line_chart(chart);
+  const long of_a_point = count(plain, kRed);
+  EXPECT_NEAR(static_cast<double>(of_a_point), 3.14 * 4.5 * 4.5, 20);
+  chart.series[0].name = "clips";
+  EXPECT_EQ(count(line_chart(chart), kRed), 2 * of_a_point);
+  chart.series[0].y.clear();
+  EXPECT_THROW(line_chart(chart), std::invalid_argument);
 }
 
 }  // namespace
