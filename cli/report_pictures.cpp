@@ -63,6 +63,7 @@ void draw_calibration(const RunReport& report, const fs::path& folder) {
     }
   }
   chart.series.push_back(std::move(bins));
+  chart.x_last = chart.y_last = 1.03;  // points at 1 are whole
   chart.title = report.title;
   chart.x_label = "probability of the prediction";
   chart.y_label = "share that is right";
@@ -123,6 +124,7 @@ void draw_curves(const RunReport& report, const fs::path& folder) {
   std::vector<plot::Canvas> panels = {plot::line_chart(loss)};
   if (validated) {
     accuracy.y_label = "accuracy";
+    accuracy.y_last = 1.03;
     add_curves(accuracy, report.curves, "validation", kValidation,
                &RunReport::Epoch::validation_accuracy);
     panels.push_back(plot::line_chart(accuracy));

@@ -71,7 +71,7 @@ Canvas line_chart(const LineChart& chart) {
   for (const LineChart::Series& series : chart.series) {
     draw_series(plot, series, x, y);
   }
-  const int left = kMargin + kLineHeight + widest_y + kGap + kTickLength;
+  const int left = kMargin + kLineHeight + kGap + widest_y + kGap + kTickLength;
   const int top = kMargin + title_height(chart.title) + kLineHeight + kGap;
   const int bottom = top + kPlotHeight;
   Canvas unseen(1, 1);
