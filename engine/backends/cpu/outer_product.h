@@ -31,4 +31,21 @@ void multiply_outer(const OuterProduct<std::uint32_t>& product);
 void multiply_by_block(float* c, const float* a, const float* b, std::size_t rows,
                        std::size_t depth, bool accumulate);
 
+// C [rows, columns] (+)= A B, A [rows, depth] with rows of a_stride floats, B [depth, columns]. C
+// is plain, or the layout of A in gemm.h: group_step floats from one group of 12 rows to the next,
+// row_step from row to row within it, line_step from one 16 columns of a row to the next.
+struct BlockProduct {
+  const float* a = nullptr;
+  std::size_t a_stride = 0;  // 16 or 32
+  const float* b = nullptr;  // 64-byte aligned, b_stride a multiple of 16
+  std::size_t b_stride = 0;
+  float* c = nullptr;  // 64-byte aligned, its steps multiples of 16
+  std::size_t group_step = 0, row_step = 0, line_step = 0;
+  std::size_t rows = 0, columns = 0;  // columns: a multiple of 16
+  std::size_t depth = 0;
+  bool accumulate = false;  // add to C instead of overwriting it
+};
+// Bound: multiply-add peak; a sum runs over the depth in ascending order.
+void multiply_blocks(const BlockProduct& product);
+
 }  // namespace vggroove::cpu
