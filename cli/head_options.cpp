@@ -28,6 +28,14 @@ void add_single_options(CLI::App& verb, HeadFitOptions& options) {
   add("--seed", training.seed, "Seed; the same seed gives the same result, bit for bit");
   add("--validation", options.validation_fraction,
       "Share of the training clips kept aside for early stopping; 0: none");
+  const std::map<std::string, InitialWeights> starts = {{"he", InitialWeights::kHe},
+                                                        {"glorot", InitialWeights::kGlorot}};
+  verb.add_option("--initial-weights", training.initial_weights,
+                  "Weights at the beginning: he (normal, logits 0) or glorot (uniform, as "
+                  "scikit-learn's) (default: he)")
+      ->type_name("NAME")
+      ->transform(CLI::CheckedTransformer(starts).description(""))
+      ->group("Training");
   const std::map<std::string, ClipDecision> decisions = {{"mean", ClipDecision::kMeanProbability},
                                                          {"vote", ClipDecision::kVote},
                                                          {"logit-mean", ClipDecision::kMeanLogit}};

@@ -11,7 +11,9 @@
 namespace vggroove::cli {
 
 // The options of the verbs that train classifiers: --hidden, --members, --dropout, --epochs,
-// --patience, --lr, --weight-decay, --label-smoothing, --batch, --seed, --validation, --decision.
+// --patience, --lr, --weight-decay, --label-smoothing, --batch, --seed, --validation,
+// --initial-weights,
+// --decision.
 void add_head_training_options(CLI::App& verb, HeadFitOptions& options);
 
 // The same, of which --hidden, --dropout, --lr, --weight-decay, --label-smoothing and --batch take

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/device/aligned_vector.h"
+
 namespace vggroove {
 
 // Adam with decoupled weight decay (Loshchilov and Hutter 2019), the arithmetic of PyTorch's AdamW:
@@ -24,7 +26,7 @@ class Adam {
 
   double learning_rate_;
   std::vector<Run> runs_;
-  std::vector<float> first_moment_, second_moment_;
+  AlignedVector<float> first_moment_, second_moment_;
   std::int64_t num_steps_ = 0;
 };
 

@@ -76,6 +76,7 @@ void write_head_model(const std::filesystem::path& path, const weights::ModelFil
 nlohmann::json settings_to_json(const HeadFitOptions& options) {
   const HeadTrainingOptions& training = options.training;
   return {{"hidden", training.num_hidden},
+          {"initial_weights", initial_weights_name(training.initial_weights)},
           {"dropout", training.dropout},
           {"learning_rate", training.learning_rate},
           {"weight_decay", training.weight_decay},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "engine/heads/dense_head.h"
@@ -11,8 +12,20 @@
 
 namespace vggroove {
 
+enum class InitialWeights {
+  // Hidden weights normal, after He et al. 2015; logits 0, so that every class begins equally
+  // likely.
+  kHe,
+  // All weights and biases uniform within sqrt(6 / (inputs + outputs)) of their layer, as
+  // scikit-learn's MLPClassifier begins (Glorot and Bengio 2010).
+  kGlorot,
+};
+
+std::string_view initial_weights_name(InitialWeights initial);  // "he", "glorot"
+
 struct HeadTrainingOptions {
   int num_hidden = 100;  // as the original's demo head; 0: logistic regression
+  InitialWeights initial_weights = InitialWeights::kHe;
   double dropout = 0.5;
   double learning_rate = 1e-3;
   double weight_decay = 0.1;  // of the weights, not of the biases

@@ -65,23 +65,50 @@ void standardise(TrainingRows& rows, const DenseHead& head) {
   }
 }
 
-ShuffledRows::View ShuffledRows::of_epoch(std::uint64_t seed, int epoch) {
-  if (epoch != epoch_ || seed != seed_) {
-    const std::size_t n = rows_.size(), d = rows_.num_features;
-    std::vector<std::size_t> order(n);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    // Even streams are the orders of epochs (from 1), odd ones their dropout, 0 the first weights.
-    Random(seed, 2 * static_cast<std::uint64_t>(epoch)).shuffle(std::span(order));
-    inputs_.resize(n * d);
-    labels_.resize(n);
-    for (std::size_t row = 0; row < n; ++row) {
-      std::copy_n(rows_.inputs.data() + order[row] * d, d, inputs_.data() + row * d);
-      labels_[row] = rows_.labels[order[row]];
-    }
-    seed_ = seed;
-    epoch_ = epoch;
+std::span<const cpu::HeadBatch> ShuffledRows::batches(std::uint64_t seed, int epoch,
+                                                      std::size_t batch_size) {
+  batch_size = std::min(batch_size, rows_.size());
+  Epoch& kept = epochs_[batch_size];
+  if (epoch != kept.number || seed != kept.seed) {
+    kept.seed = seed;
+    kept.number = epoch;
+    shuffle(kept, batch_size);
   }
-  return {inputs_.data(), labels_.data()};
+  return kept.batches;
+}
+
+void ShuffledRows::shuffle(Epoch& epoch, std::size_t batch_size) const {
+  constexpr std::size_t kPanel = cpu::kHeadPanel;
+  const std::size_t n = rows_.size(), d = rows_.num_features;
+  const std::size_t depth = cpu::HeadLayout({d, 0, 1}).depth();
+  const std::size_t rows_of_batch = (batch_size + kPanel - 1) / kPanel * kPanel;
+  const std::size_t num_batches = (n + batch_size - 1) / batch_size;
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  // Even streams are the orders of epochs (from 1), odd ones their dropout, 0 the first weights.
+  Random(epoch.seed, 2 * static_cast<std::uint64_t>(epoch.number)).shuffle(std::span(order));
+  epoch.inputs.assign(num_batches * rows_of_batch * depth, 0.0F);
+  epoch.transposed.assign(num_batches * rows_of_batch * depth, 0.0F);
+  epoch.labels.assign(num_batches * rows_of_batch, 0);
+  epoch.batches.clear();
+  for (std::size_t batch = 0; batch < num_batches; ++batch) {
+    const std::size_t first = batch * batch_size, to = batch * rows_of_batch;
+    const std::size_t count = std::min(batch_size, n - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float* const row = rows_.inputs.data() + order[first + i] * d;
+      std::copy_n(row, d, epoch.inputs.data() + (to + i) * depth);
+      float* const column =
+          epoch.transposed.data() + (to + i / kPanel * kPanel) * depth + i % kPanel;
+      for (std::size_t feature = 0; feature < d; ++feature) {
+        column[feature * kPanel] = row[feature];
+      }
+      epoch.labels[to + i] = rows_.labels[order[first + i]];
+    }
+    epoch.batches.push_back({.rows = epoch.inputs.data() + to * depth,
+                             .transposed = epoch.transposed.data() + to * depth,
+                             .labels = epoch.labels.data() + to,
+                             .count = count});
+  }
 }
 
 }  // namespace vggroove

@@ -2,9 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
+#include "engine/backends/cpu/head_step.h"
+#include "engine/device/aligned_vector.h"
 #include "engine/heads/dense_head.h"
 #include "train/feature_set.h"
 
@@ -31,24 +34,26 @@ void measure_standardisation(DenseHead& head, const TrainingRows& rows);
 // inputs = (inputs - head.mean) * head.scale
 void standardise(TrainingRows& rows, const DenseHead& head);
 
-// The rows in the order of an epoch; that of the last (seed, epoch) asked for is kept, so that all
-// trainings of a seed share it. `rows` must outlive this.
+// The rows in the order of an epoch, in batches; those of the last (seed, epoch) asked for are kept
+// for each batch size, so that all trainings of a seed share them. `rows` must outlive this.
 class ShuffledRows {
  public:
   explicit ShuffledRows(const TrainingRows& rows) : rows_(rows) {}
 
-  struct View {
-    const float* inputs;  // [n, D]
-    const int* labels;    // [n]
-  };
-  View of_epoch(std::uint64_t seed, int epoch);
+  std::span<const cpu::HeadBatch> batches(std::uint64_t seed, int epoch, std::size_t batch_size);
 
  private:
+  struct Epoch {
+    std::uint64_t seed = 0;
+    int number = 0;  // 0: none yet
+    AlignedVector<float> inputs, transposed;
+    std::vector<int> labels;
+    std::vector<cpu::HeadBatch> batches;
+  };
+  void shuffle(Epoch& epoch, std::size_t batch_size) const;
+
   const TrainingRows& rows_;
-  std::uint64_t seed_ = 0;
-  int epoch_ = 0;  // 0: none yet
-  std::vector<float> inputs_;
-  std::vector<int> labels_;
+  std::map<std::size_t, Epoch> epochs_;  // by batch size
 };
 
 }  // namespace vggroove

@@ -136,6 +136,36 @@ TEST(HeadTrainer, class_without_training_clips_keeps_a_logit_that_is_seldom_chos
   EXPECT_EQ(accuracy_of(head, features, without_class_2), 1.0);
 }
 
+// After steps that are too small to move them: the range and the variance that scikit-learn's
+// MLPClassifier has. Tolerance: four standard errors of the variance of a uniform distribution,
+// sqrt(4 / (5 n)) of it.
+TEST(HeadTrainer, begins_with_the_weights_asked_for) {
+  const FeatureSet features = toy_features(3, 5, 1);
+  HeadTrainingOptions options = quick_options();
+  options.num_hidden = 200;
+  options.learning_rate = 1e-12;
+  options.max_epochs = 1;
+  const DenseHead he = train_head(features, clips_from_to(0, 15), {}, options).head;
+  EXPECT_NEAR(*std::max_element(he.logits_weights.begin(), he.logits_weights.end()), 0, 1e-9);
+  options.initial_weights = InitialWeights::kGlorot;
+  const DenseHead glorot = train_head(features, clips_from_to(0, 15), {}, options).head;
+  const auto expect_uniform = [](const std::vector<float>& weights,
+                                 const std::vector<float>& biases, double inputs, double outputs) {
+    const double bound = std::sqrt(6 / (inputs + outputs));
+    double squares = 0;
+    for (const float weight : weights) {
+      EXPECT_LE(std::abs(weight), bound + 1e-6);
+      squares += weight * weight / static_cast<double>(weights.size());
+    }
+    EXPECT_NEAR(squares / (bound * bound / 3), 1,
+                4 * std::sqrt(0.8 / static_cast<double>(weights.size())));
+    EXPECT_TRUE(std::none_of(biases.begin(), biases.end(), [](float b) { return b == 0; }));
+    EXPECT_LE(*std::max_element(biases.begin(), biases.end()), bound + 1e-6);
+  };
+  expect_uniform(glorot.hidden_weights, glorot.hidden_biases, glorot.num_inputs, 200);
+  expect_uniform(glorot.logits_weights, glorot.logits_biases, 200, 3);
+}
+
 TEST(HeadTrainer, says_when_it_diverges) {
   const FeatureSet features = toy_features(3, 20, 1);
   HeadTrainingOptions options = quick_options();
