@@ -13,54 +13,68 @@
 namespace vggroove {
 namespace {
 
-// What a unit adds to the scores of a repetition.
+// What each unit adds to the scores of a repetition, one unit after the other in memory.
 struct UnitCounts {
   struct Cell {
     std::size_t truth_and_prediction = 0;  // truth * K + prediction
     std::int64_t count = 0;
   };
   std::vector<Cell> cells;
-  double loss = 0;  // sum over the unit's items
+  std::vector<std::size_t> first_cell;  // [units + 1]
+  std::vector<double> losses;           // [units], each the sum over the unit's items
 
-  void add(std::size_t truth_and_prediction) {
-    for (Cell& cell : cells) {
-      if (cell.truth_and_prediction == truth_and_prediction) {
-        ++cell.count;
-        return;
-      }
-    }
-    cells.push_back({truth_and_prediction, 1});
-  }
+  std::size_t size() const { return losses.size(); }
 };
 
-std::vector<UnitCounts> count_units(const ScoredItems& items,
-                                    const std::vector<double>& probabilities) {
+// Units without items are left out.
+UnitCounts count_units(const ScoredItems& items, const std::vector<double>& probabilities) {
   const auto k = static_cast<std::size_t>(items.num_classes);
-  std::vector<UnitCounts> units;
+  struct Unit {
+    std::vector<UnitCounts::Cell> cells;
+    double loss = 0;
+  };
+  std::vector<Unit> units;
   for (std::size_t item = 0; item < items.truth.size(); ++item) {
     units.resize(std::max(units.size(), items.unit[item] + 1));
+    Unit& unit = units[items.unit[item]];
     const std::span<const double> row = std::span(probabilities).subspan(item * k, k);
     const auto prediction =
         static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
     const auto truth = static_cast<std::size_t>(items.truth[item]);
-    units[items.unit[item]].add(truth * k + prediction);
-    units[items.unit[item]].loss += item_log_loss(row[truth]);
+    const std::size_t cell = truth * k + prediction;
+    const auto counted =
+        std::find_if(unit.cells.begin(), unit.cells.end(),
+                     [cell](const UnitCounts::Cell& c) { return c.truth_and_prediction == cell; });
+    if (counted == unit.cells.end()) {
+      unit.cells.push_back({cell, 1});
+    } else {
+      ++counted->count;
+    }
+    unit.loss += item_log_loss(row[truth]);
   }
-  std::erase_if(units, [](const UnitCounts& unit) { return unit.cells.empty(); });
-  return units;
+  UnitCounts counts;
+  counts.first_cell.push_back(0);
+  for (const Unit& unit : units) {
+    if (!unit.cells.empty()) {
+      counts.cells.insert(counts.cells.end(), unit.cells.begin(), unit.cells.end());
+      counts.first_cell.push_back(counts.cells.size());
+      counts.losses.push_back(unit.loss);
+    }
+  }
+  return counts;
 }
 
 // accuracy, macro precision, recall and F1, log loss
 using Scores = std::array<double, 5>;
 
-Scores scores_of(const std::vector<UnitCounts>& units, std::span<const std::size_t> drawn, int k) {
+Scores scores_of(const UnitCounts& units, std::span<const std::size_t> drawn, int k) {
   std::vector<std::int64_t> confusion(static_cast<std::size_t>(k) * static_cast<std::size_t>(k));
   double loss = 0;
   for (const std::size_t unit : drawn) {
-    for (const UnitCounts::Cell& cell : units[unit].cells) {
-      confusion[cell.truth_and_prediction] += cell.count;
+    for (std::size_t i = units.first_cell[unit]; i < units.first_cell[unit + 1]; ++i) {
+      confusion[units.cells[i].truth_and_prediction] += units.cells[i].count;
     }
-    loss += units[unit].loss;
+    loss += units.losses[unit];
   }
   const Metrics metrics = metrics_of_confusion(std::move(confusion), k);
   return {metrics.accuracy, metrics.macro.precision, metrics.macro.recall, metrics.macro.f1,
@@ -78,7 +92,7 @@ double quantile(std::span<const double> sorted, double q) {
 }  // namespace
 
 ScoreIntervals bootstrap_intervals(const ScoredItems& items, std::uint64_t seed, int num_samples) {
-  std::vector<std::vector<UnitCounts>> repetitions;
+  std::vector<UnitCounts> repetitions;
   for (const std::vector<double>& probabilities : items.probabilities) {
     compute_metrics(items.truth, probabilities,
                     items.num_classes);  // refuses what cannot be scored
@@ -93,7 +107,7 @@ ScoreIntervals bootstrap_intervals(const ScoredItems& items, std::uint64_t seed,
       unit = static_cast<std::size_t>(random.below(num_units));
     }
     Scores mean{};
-    for (const std::vector<UnitCounts>& units : repetitions) {
+    for (const UnitCounts& units : repetitions) {
       const Scores scores = scores_of(units, drawn, items.num_classes);
       for (std::size_t i = 0; i < scores.size(); ++i) {
         mean[i] += scores[i] / static_cast<double>(repetitions.size());

@@ -90,8 +90,7 @@ constexpr Score kScores[] = {
 };
 
 ScoreSummary summarise(const CrossValidationReport& report, Metrics RepetitionReport::*whole,
-                       Metrics FoldReport::*part, const ScoredItems& items, std::uint64_t seed) {
-  const ScoreIntervals intervals = bootstrap_intervals(items, seed);
+                       Metrics FoldReport::*part, const ScoreIntervals& intervals) {
   const auto num_repetitions = static_cast<double>(report.repetitions.size());
   const auto num_folds = static_cast<double>(report.folds.size());
   ScoreSummary summary;
@@ -231,10 +230,14 @@ void score_predictions(CrossValidationReport& report, const FeatureSet& features
     of_clips.probabilities.push_back(clip_probabilities(repetition, k, clips));
     of_segments.probabilities.push_back(segment_probabilities(repetition, features, clips));
   }
-  report.per_clip =
-      summarise(report, &RepetitionReport::metrics, &FoldReport::metrics, of_clips, seed);
+  const ScoreIntervals by_clip = bootstrap_intervals(of_clips, seed);
+  // Clips of one segment each, as often in feature tables, are their segments.
+  const bool same =
+      of_segments.truth == of_clips.truth && of_segments.probabilities == of_clips.probabilities;
+  const ScoreIntervals by_segment = same ? by_clip : bootstrap_intervals(of_segments, seed);
+  report.per_clip = summarise(report, &RepetitionReport::metrics, &FoldReport::metrics, by_clip);
   report.per_segment = summarise(report, &RepetitionReport::segment_metrics,
-                                 &FoldReport::segment_metrics, of_segments, seed);
+                                 &FoldReport::segment_metrics, by_segment);
 }
 
 nlohmann::json report_to_json(const CrossValidationReport& report, const FeatureSet& features) {

@@ -33,10 +33,10 @@ class Random {
   // Uniform in 0 .. count-1, count >= 1. The lowest 2^64 mod count numbers are rejected: a plain
   // remainder would favour small results.
   std::uint64_t below(std::uint64_t count) {
-    const std::uint64_t rejected = (0 - count) % count;  // 2^64 mod count
     for (;;) {
       const std::uint64_t number = next();
-      if (number >= rejected) {
+      // 2^64 mod count is less than count: only a number that small costs a second division.
+      if (number >= count || number >= (0 - count) % count) {
         return number % count;
       }
     }

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/support/compare.h"
@@ -24,6 +27,34 @@ ScoredItems items_of_two_classes(int n, int right) {
     items.probabilities[0].push_back(says_0 ? 0.2 : 0.8);
   }
   return items;
+}
+
+// tests/golden/bootstrap/make_golden.py says what the bounds are.
+TEST(Bootstrap, intervals_are_those_of_scipy) {
+  std::ifstream file(std::string(VGGROOVE_GOLDEN_DIR) + "/bootstrap/bootstrap.json");
+  const nlohmann::json golden = nlohmann::json::parse(file);
+  ASSERT_EQ(golden.at("num_samples"), kBootstrapSamples);
+  constexpr Interval ScoreIntervals::*kScores[] = {
+      &ScoreIntervals::accuracy, &ScoreIntervals::macro_precision, &ScoreIntervals::macro_recall,
+      &ScoreIntervals::macro_f1, &ScoreIntervals::log_loss};
+  ASSERT_EQ(golden.at("cases").size(), 3U);
+  for (const nlohmann::json& expected : golden.at("cases")) {
+    const ScoredItems items{.truth = expected.at("truth"),
+                            .unit = expected.at("unit"),
+                            .probabilities = expected.at("probabilities"),
+                            .num_classes = expected.at("num_classes")};
+    const ScoreIntervals intervals = bootstrap_intervals(items, 5);
+    for (std::size_t s = 0; s < std::size(kScores); ++s) {
+      SCOPED_TRACE(expected.at("name").get<std::string>() + ", " +
+                   golden.at("scores").at(s).get<std::string>());
+      const auto expect_between = [s](double end, const nlohmann::json& bounds) {
+        EXPECT_TRUE(end >= bounds.at(s).at(0).get<double>() - 1e-12) << end;
+        EXPECT_TRUE(end <= bounds.at(s).at(1).get<double>() + 1e-12) << end;
+      };
+      expect_between((intervals.*kScores[s]).low, expected.at("bounds").at("low"));
+      expect_between((intervals.*kScores[s]).high, expected.at("bounds").at("high"));
+    }
+  }
 }
 
 // Hits of a sample of n are binomial: their quantiles are near those of the normal distribution.
