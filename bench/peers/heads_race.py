@@ -11,9 +11,11 @@ training clips of the fold. Once in batches of 32 and once in scikit-learn's def
   scikit-learn              one process, as MLPClassifier comes; BLAS takes the cores
   scikit-learn, parallel    a process per core (joblib, started before the clock), one BLAS thread in each
 
-scikit-learn starts from the distribution of weights that vggroove starts from: its own, whose logits are not 0 at the
-beginning, is behind until training has converged. Every setting's accuracy must lie in the 95 % interval of
-vggroove's, but for one in twenty, or the race is void.
+vggroove starts from the weights that MLPClassifier starts from (--initial-weights glorot): from its own, whose logits
+are 0 at the beginning, it is ahead until training has converged (10 epochs, 32 units, rate 3e-4: right about 48 clips
+of 100 instead of 26; an MLPClassifier made to start so, 47). A round is a seed of its own; every
+setting's accuracy, the mean of the rounds, must lie in the 95 % interval of vggroove's, but for one in twenty, or the
+race is void.
 """
 
 import argparse
@@ -47,40 +49,32 @@ def make_data():
     return (centres[y] + rng.normal(size=(CLIPS, FEATURES))).astype(np.float32), y
 
 
-class SameStart(MLPClassifier):
-    """Hidden weights after He et al. 2015, logits 0, as vggroove begins."""
-
-    def _init_coef(self, fan_in, fan_out, dtype):
-        deviation = 0 if fan_out == CLASSES else np.sqrt(2 / fan_in)
-        weights = self._random_state.normal(size=(fan_in, fan_out)) * deviation
-        return weights.astype(dtype), np.zeros(fan_out, dtype)
-
-
-def one_fit(x, y, train, test, setting, batch, epochs):
+def one_fit(x, y, train, test, setting, batch, epochs, seed):
     warnings.simplefilter("ignore")  # "did not converge": the epochs are given
     hidden, rate = setting
-    classifier = SameStart((hidden,), learning_rate_init=rate, batch_size=batch, max_iter=epochs, alpha=0, tol=0,
-                           n_iter_no_change=epochs, random_state=0)
+    classifier = MLPClassifier((hidden,), learning_rate_init=rate, batch_size=batch, max_iter=epochs, alpha=0, tol=0,
+                           n_iter_no_change=epochs, random_state=seed)
     return (make_pipeline(StandardScaler(), classifier).fit(x[train], y[train]).predict(x[test]) == y[test]).sum()
 
 
-def scikit_learn(parallel, x, y, batch, epochs):
-    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(x, y))
+def scikit_learn(parallel, x, y, batch, epochs, seed):
+    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(x, y))
     start = time.perf_counter()
-    right = parallel(joblib.delayed(one_fit)(x, y, train, test, setting, batch, epochs)
+    right = parallel(joblib.delayed(one_fit)(x, y, train, test, setting, batch, epochs, seed)
                      for setting in SETTINGS for train, test in folds)
     elapsed = time.perf_counter() - start
-    return elapsed, (np.reshape(right, (len(SETTINGS), FOLDS)).sum(axis=1) / CLIPS).tolist()
+    return elapsed, np.reshape(right, (len(SETTINGS), FOLDS)).sum(axis=1) / CLIPS
 
 
-def vggroove(program, table, work, batch, epochs):
+def vggroove(program, table, work, batch, epochs, seed):
     out = work / "heads.json"
     start = time.perf_counter()
     run(program, "crossval", table, "--hidden", ",".join(map(str, HIDDEN)), "--lr", ",".join(map(str, RATES)),
-        "--dropout", 0, "--weight-decay", 0, "--members", 1, "--validation", 0, "--epochs", epochs, "--batch", batch,
-        "--folds", FOLDS, "--json", out)
+        "--initial-weights", "glorot", "--dropout", 0, "--weight-decay", 0, "--members", 1, "--validation", 0,
+        "--epochs", epochs, "--batch", batch, "--folds", FOLDS, "--seed", seed, "--json", out)
     elapsed = time.perf_counter() - start
-    return elapsed, [report["per_clip"]["accuracy"] for report in json.loads(out.read_text())["runs"][0]["reports"]]
+    scores = [report["per_clip"]["accuracy"] for report in json.loads(out.read_text())["runs"][0]["reports"]]
+    return elapsed, np.array([[score["value"], *score["interval_95"]] for score in scores])
 
 
 def race(args, batch, parallel):
@@ -89,15 +83,20 @@ def race(args, batch, parallel):
     np.savez(table, x=x, y=y)
     seconds = {name: [] for name in ("vggroove", "scikit-learn", "scikit-learn, parallel")}
     one_process = joblib.Parallel(n_jobs=1)
-    for _ in range(args.rounds):
-        ours, scores = vggroove(args.program, table, args.work, batch, args.epochs)
-        alone, accuracies = scikit_learn(one_process, x, y, batch, args.epochs)
-        spread, _ = scikit_learn(parallel, x, y, batch, args.epochs)
+    all_ours, all_theirs = [], []
+    for seed in range(args.rounds):  # of the folds, the first weights and the order of the clips
+        ours, scores = vggroove(args.program, table, args.work, batch, args.epochs, seed)
+        alone, accuracies = scikit_learn(one_process, x, y, batch, args.epochs, seed)
+        spread, _ = scikit_learn(parallel, x, y, batch, args.epochs, seed)
         for name, elapsed in zip(seconds, (ours, alone, spread)):
             seconds[name].append(elapsed)
+        all_ours.append(scores)
+        all_theirs.append(accuracies)
         print(f"heads, batches of {batch}: {', '.join(f'{n} {s[-1]:.2f} s' for n, s in seconds.items())}", flush=True)
-    outside = [setting for setting, score, theirs in zip(SETTINGS, scores, accuracies)
-               if not score["interval_95"][0] <= theirs <= score["interval_95"][1]]
+    accuracies = np.mean(all_theirs, axis=0).tolist()
+    scores = np.mean(all_ours, axis=0).tolist()  # [settings][accuracy, ends of its interval]
+    outside = [setting for setting, (_, low, high), theirs in zip(SETTINGS, scores, accuracies)
+               if not low <= theirs <= high]
     if len(outside) > len(SETTINGS) // 20:
         sys.exit(f"heads_race: accuracies disagree for {outside}")
     ratios = {}
@@ -107,7 +106,7 @@ def race(args, batch, parallel):
         print(f"heads, batches of {batch}: {ratios[name]['median']:.1f} times {name} "
               f"({min(of_rounds):.1f} to {max(of_rounds):.1f})")
     return {"epochs": args.epochs, "seconds": seconds, "ratios": ratios,
-            "accuracies": {"vggroove": [score["value"] for score in scores], "scikit-learn": accuracies}}
+            "accuracies": {"vggroove": [score[0] for score in scores], "scikit-learn": accuracies}}
 
 
 def main():
@@ -123,7 +122,7 @@ def main():
               "classes": CLASSES, "settings": SETTINGS}
     with joblib.Parallel(n_jobs=CORES) as parallel:
         x, y = make_data()
-        parallel(joblib.delayed(one_fit)(x, y, np.arange(900), np.arange(900, 1000), (8, 1e-3), 200, 1)
+        parallel(joblib.delayed(one_fit)(x, y, np.arange(900), np.arange(900, 1000), (8, 1e-3), 200, 1, 0)
                  for _ in range(CORES))  # the processes are there, and warm
         for batch in (32, 200):
             result[f"batch {batch}"] = race(args, batch, parallel)
