@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "kernels/common/splitmix64.h"
+
 namespace vggroove {
 
 // The random numbers of training: SplitMix64 (Steele, Lea, Flood 2014). Own, because the standard
@@ -20,12 +22,15 @@ class Random {
   // Streams start at unrelated places of the same cycle: two of 10^10 numbers each overlap with a
   // probability of about 10^-9.
   Random(std::uint64_t seed, std::uint64_t stream)
-      : state_(mix(mix(seed + kGamma) + stream * kGamma)) {}
+      : state_(splitmix64_mix(splitmix64_skip(splitmix64_mix(splitmix64_skip(seed, 1)), stream))) {}
 
   std::uint64_t next() {
-    state_ += kGamma;
-    return mix(state_);
+    state_ = splitmix64_skip(state_, 1);
+    return splitmix64_mix(state_);
   }
+
+  // Where the stream is: the numbers to come are splitmix64_at(state(), 0), (state(), 1), ...
+  std::uint64_t state() const { return state_; }
 
   // Uniform in [0, 1): 53 bits, so every double k * 2^-53 is equally likely.
   double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
@@ -57,14 +62,6 @@ class Random {
   }
 
  private:
-  static constexpr std::uint64_t kGamma = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio, odd
-
-  static std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-
   std::uint64_t state_;
 };
 

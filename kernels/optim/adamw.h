@@ -43,7 +43,26 @@ struct AdamwTensor {
 void adamw(Stream stream, std::span<const AdamwTensor> tensors, const AdamwStep* step,
            const float* grad_scale, const AdamwParams& params);
 
-// Reference: double precision, one tensor; step counts from 1.
+// Many models of one size that train together, each at its own step, for its own data and settings.
+struct AdamwModels {
+  int models = 0;          // at most 65535
+  std::int64_t count = 0;  // parameters of a model, a multiple of 4
+};
+struct AdamwModelStep {
+  AdamwStep step;
+  float weight_decay = 0;
+  float grad_scale = 0;  // multiplies the model's gradient; 0: the model rests, nothing changes
+};
+// One step of all models; everything in device memory, 16-byte aligned.
+//   parameters, first_moments, second_moments, grads [models, count]
+//   decays [count]: multiplies the weight decay; 0 where a parameter (a bias) must not shrink
+//   steps [models]
+void adamw_models(Stream stream, float* parameters, float* first_moments, float* second_moments,
+                  const float* grads, const float* decays, const AdamwModelStep* steps,
+                  const AdamwModels& shape, const AdamwParams& params);
+
+// Reference: double precision, one tensor; step counts from 1. A model of adamw_models() is two
+// tensors, that which decays and that which does not.
 struct AdamwTensorRef {
   double* parameter;
   double* first_moment;

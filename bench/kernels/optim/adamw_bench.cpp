@@ -52,8 +52,45 @@ Prepared prepare(std::int64_t count) {
            .written_bytes = 3 * parameter.bytes_moved() + rounded.bytes_moved()}};
 }
 
-const Registration kCell(
-    {"optim/adamw", {{"bf16 gradients and copies", "parameters", 1 << 25, 1 << 15, 0.9, prepare}}});
+// A first step of heads with 100 hidden units for ten genres.
+Prepared prepare_models(std::int64_t models) {
+  constexpr std::int64_t kHeadParameters = 14912;
+  const AdamwParams params;
+  const std::int64_t count = models * kHeadParameters;
+  const auto start = random_values<float>(count, 1), gradient = random_values<float>(count, 2);
+  const std::vector<float> zeros(count);
+  const KernelArray<float> parameter(start), first(zeros), second(zeros), grad(gradient),
+      decays(std::vector<float>(kHeadParameters, 1.0F));
+  const KernelArray<AdamwModelStep> steps(
+      std::vector<AdamwModelStep>(models, {adamw_step(params, kRate, 1), kDecay, 1.0F}));
+  const auto launch = [=](Stream stream) {
+    adamw_models(stream, parameter.data(), first.data(), second.data(), grad.data(), decays.data(),
+                 steps.data(), {static_cast<int>(models), kHeadParameters}, params);
+  };
+  return {launch,
+          [=] {
+            parameter.assign_sync(start);
+            first.assign_sync(zeros);
+            second.assign_sync(zeros);
+            launch(nullptr);
+            const std::int64_t verified = std::min(count, kVerified);
+            std::vector<double> expected = in_double(start), grads = in_double(gradient);
+            std::vector<double> first_moment(count), second_moment(count);
+            adamw_ref({expected.data(), first_moment.data(), second_moment.data(), grads.data(),
+                       verified, static_cast<double>(kDecay)},
+                      kRate, 1, 1, params);
+            expected.resize(verified);
+            return largest_error(in_double(parameter.to_host_sync()), expected,
+                                 [](double) { return (4 + 16 * 4 * kRate) * 0x1p-24; });
+          },
+          {.read_bytes = 4 * parameter.bytes_moved() + decays.bytes_moved(),
+           .written_bytes = 3 * parameter.bytes_moved()}};
+}
+
+const Registration kCell({"optim/adamw",
+                          {{"bf16 gradients and copies", "parameters", 1 << 25, 1 << 15, 0.9,
+                            prepare},
+                           {"heads of their own step", "heads", 1024, 2, 0.9, prepare_models}}});
 
 }  // namespace
 }  // namespace vggroove::bench

@@ -9,6 +9,7 @@
 
 #include "tests/kernels/kernel_test.h"
 #include "tests/kernels/optim/golden_optim.h"
+#include "tests/support/expect_error.h"
 
 namespace vggroove {
 namespace {
@@ -168,6 +169,72 @@ TEST(Adamw, without_scale_and_copy_is_the_same_step) {
   entry.parameter_bf16 = nullptr;
   adamw(nullptr, {&entry, 1}, DeviceValue(step).data(), nullptr, {});
   EXPECT_EQ(with.parameter.bytes(), without.parameter.bytes());
+}
+
+// Five models: each at its own step with its own rate, decay and scale; the third rests.
+TEST(Adamw, models_train_each_at_its_own_step) {
+  constexpr int kModels = 5;
+  const AdamwParams params = {.beta1 = 0.875, .beta2 = 0.96875, .epsilon = 0x1p-20};
+  for (const std::int64_t count : {4, 36, 1024, 1028}) {
+    SCOPED_TRACE(count);
+    const std::int64_t all = kModels * count, decaying = count / 2 + 1;
+    const Values start = random_values(all, 1), gradient = random_values(all, 2),
+                 moments = random_values(all, 3);
+    Values positive = moments, parameters = start, firsts = moments;
+    for (double& value : positive) {
+      value += 1;
+    }
+    Values seconds = positive;
+    DeviceArray<AdamwModelStep> steps(kModels);
+    DeviceArray<float> decays(static_cast<std::size_t>(count));
+    std::fill_n(decays.data(), count, 0.0F);
+    std::fill_n(decays.data(), decaying, 1.0F);
+    for (int m = 0; m < kModels; ++m) {
+      const double rate = 0.125 / (1 + m), scale = m == 2 ? 0 : 0.5 * (1 + m);
+      steps.data()[m] = {adamw_step(params, rate, 1 + m), 0.0625F * static_cast<float>(m),
+                         static_cast<float>(scale)};
+      const auto tensor_from = [&](std::int64_t first, std::int64_t size, double decay) {
+        adamw_ref({parameters.data() + first, firsts.data() + first, seconds.data() + first,
+                   gradient.data() + first, size, decay},
+                  rate, 1 + m, scale, params);
+      };
+      if (scale > 0) {
+        tensor_from(m * count, decaying, 0.0625 * m);
+        tensor_from(m * count + decaying, count - decaying, 0);
+      }
+    }
+    expect_same_in_every_thread_order([&] {
+      DeviceArray<float> parameter(start), first(moments), second(positive), grad(gradient);
+      adamw_models(nullptr, parameter.data(), first.data(), second.data(), grad.data(),
+                   decays.data(), steps.data(), {kModels, count}, params);
+      // As above, with gradients of up to 2.5: moments below 8.
+      const auto tolerance = [](std::size_t) { return 8 * 16 * 4 * 0x1p-24; };
+      expect_each_within(parameter.values(), parameters, tolerance, "parameters");
+      expect_each_within(first.values(), firsts, tolerance, "first");
+      expect_each_within(second.values(), seconds, tolerance, "second");
+      EXPECT_EQ(parameter.data()[2 * count], static_cast<float>(start[2 * count]));
+      return joined({parameter.bytes(), first.bytes(), second.bytes()});
+    });
+  }
+  testing::expect_error(ErrorClass::kUsage, "multiple of 4", [] {
+    adamw_models(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {1, 3}, {});
+  });
+}
+
+TEST(Adamw, models_move_each_byte_once) {
+  VGGROOVE_SKIP_UNLESS_COUNTING();
+  constexpr std::int64_t kCount = 4096, kModels = 8;
+  const Values values = random_values(kModels * kCount, 1);
+  DeviceArray<float> parameter(values), first(Values(values.size())), second(Values(values.size())),
+      grad(values), decays(Values(kCount, 1.0));
+  DeviceArray<AdamwModelStep> steps(kModels);
+  std::fill_n(steps.data(), kModels, AdamwModelStep{adamw_step({}, 0.01, 1), 0.1F, 1.0F});
+  adamw_models(nullptr, parameter.data(), first.data(), second.data(), grad.data(), decays.data(),
+               steps.data(), {kModels, kCount}, {});
+  // The simulator has no caches: decays are counted for each model, and its step for each warp (64
+  // beside 4096 bytes).
+  testing::expect_traffic(simt::last_launch(),
+                          {20 * kModels * kCount, 12 * kModels * kCount, 1.05});
 }
 
 TEST(Adamw, moves_each_byte_once) {
