@@ -55,6 +55,17 @@ void measure_standardisation(DenseHead& head, const TrainingRows& rows) {
   }
 }
 
+DenseHead blank_head(const FeatureSet& features, const TrainingRows& rows) {
+  if (rows.size() == 0) {
+    throw Error(ErrorClass::kUsage, "training: there is no training clip");
+  }
+  DenseHead head;
+  head.labels = features.labels;
+  head.input_form = features.input_form;
+  measure_standardisation(head, rows);
+  return head;
+}
+
 void standardise(TrainingRows& rows, const DenseHead& head) {
   const std::size_t d = rows.num_features;
   for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -63,6 +74,14 @@ void standardise(TrainingRows& rows, const DenseHead& head) {
       x = (x - head.mean[i]) * head.scale[i];
     }
   }
+}
+
+std::vector<std::size_t> epoch_order(std::size_t n, std::uint64_t seed, int epoch) {
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  // Even streams are the orders of epochs (from 1), odd ones their dropout, 0 the first weights.
+  Random(seed, 2 * static_cast<std::uint64_t>(epoch)).shuffle(std::span(order));
+  return order;
 }
 
 std::span<const cpu::HeadBatch> ShuffledRows::batches(std::uint64_t seed, int epoch,
@@ -83,10 +102,7 @@ void ShuffledRows::shuffle(Epoch& epoch, std::size_t batch_size) const {
   const std::size_t depth = cpu::HeadLayout({d, 0, 1}).depth();
   const std::size_t rows_of_batch = (batch_size + kPanel - 1) / kPanel * kPanel;
   const std::size_t num_batches = (n + batch_size - 1) / batch_size;
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  // Even streams are the orders of epochs (from 1), odd ones their dropout, 0 the first weights.
-  Random(epoch.seed, 2 * static_cast<std::uint64_t>(epoch.number)).shuffle(std::span(order));
+  const std::vector<std::size_t> order = epoch_order(n, epoch.seed, epoch.number);
   epoch.inputs.assign(num_batches * rows_of_batch * depth, 0.0F);
   epoch.transposed.assign(num_batches * rows_of_batch * depth, 0.0F);
   epoch.labels.assign(num_batches * rows_of_batch, 0);

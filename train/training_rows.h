@@ -31,8 +31,15 @@ TrainingRows gather_rows(const FeatureSet& features, std::span<const std::size_t
 // feature that varies by less than fp32 can tell is constant and keeps its scale.
 void measure_standardisation(DenseHead& head, const TrainingRows& rows);
 
+// A head for these rows: its labels, the form and the standardisation of its inputs, no layers yet.
+// Throws Error(kUsage) where there are no rows.
+DenseHead blank_head(const FeatureSet& features, const TrainingRows& rows);
+
 // inputs = (inputs - head.mean) * head.scale
 void standardise(TrainingRows& rows, const DenseHead& head);
+
+// The order of n rows in an epoch, from 1.
+std::vector<std::size_t> epoch_order(std::size_t n, std::uint64_t seed, int epoch);
 
 // The rows in the order of an epoch, in batches; those of the last (seed, epoch) asked for are kept
 // for each batch size, so that all trainings of a seed share them. `rows` must outlive this.
