@@ -8,6 +8,7 @@
 #include "engine/backends/training_backend.h"
 #include "engine/device/communicator.h"
 #include "engine/device/device.h"
+#include "engine/heads/head_training_backend.h"
 #include "engine/nets/vggish.h"
 #include "engine/nets/vggish_layers.h"
 
@@ -29,11 +30,13 @@ class Plugin {
   virtual std::unique_ptr<TrainingBackend> new_training(Precision precision,
                                                         const std::filesystem::path& cache_folder,
                                                         Communicator& processes) const = 0;
+  // Heads on that device, many at once, in fp32; with tf32 their products in that. Throws alike.
+  virtual std::unique_ptr<HeadTrainingBackend> new_head_training(Precision precision) const = 0;
 };
 
 // Grows with every change of anything that crosses the border: this file, and the classes that it
 // names.
-inline constexpr int kPluginContract = 4;
+inline constexpr int kPluginContract = 5;
 
 struct PluginEntry {
   int contract = kPluginContract;

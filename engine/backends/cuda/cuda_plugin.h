@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backends/cuda/cuda_vggish.h"
+#include "engine/backends/cuda/head_training.h"
 #include "engine/backends/cuda/training.h"
 #include "engine/backends/plugin.h"
 
@@ -27,6 +28,9 @@ class CudaPlugin : public Plugin {
                              .device_name = std::string(device_name(device_)),
                              .plan_folder = plan_folder(cache_folder),
                              .processes = &processes});
+  }
+  std::unique_ptr<HeadTrainingBackend> new_head_training(Precision precision) const override {
+    return std::make_unique<CudaHeadTraining>(std::string(device_name(device_)), precision);
   }
 
  private:

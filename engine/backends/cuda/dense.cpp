@@ -31,11 +31,21 @@ CublasLtHandle::CublasLtHandle() {
   handle_.reset(handle);
 }
 
-DensePlan::Layout DensePlan::make_layout(cudaDataType type, std::size_t rows, std::size_t columns) {
+DensePlan::Layout DensePlan::make_layout(cudaDataType type, std::size_t rows, std::size_t columns,
+                                         std::size_t layers, std::size_t stride) {
   cublasLtMatrixLayout_t layout = nullptr;
   VGGROOVE_CUBLASLT(cublasLtMatrixLayoutCreate(&layout, type, rows, columns,
                                                /*ld=*/static_cast<std::int64_t>(rows)));
-  return Layout(layout);
+  Layout owner(layout);
+  if (layers > 1) {
+    const auto count = static_cast<std::int32_t>(layers);
+    const auto distance = static_cast<std::int64_t>(stride);
+    VGGROOVE_CUBLASLT(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
+                                                       &count, sizeof count));
+    VGGROOVE_CUBLASLT(cublasLtMatrixLayoutSetAttribute(
+        layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &distance, sizeof distance));
+  }
+  return owner;
 }
 
 template <class T>
@@ -57,17 +67,22 @@ void DensePlan::describe(const DenseProduct& product) {
   const cudaDataType out = product.bf16_output ? CUDA_R_16BF : CUDA_R_32F;
   const auto [pass, n, inputs, outputs] =
       std::tuple(product.pass, product.n, product.inputs, product.outputs);
-  right_ = make_layout(in, outputs, pass == Pass::kWgrad ? n : inputs);
-  left_ = make_layout(in, pass == Pass::kDgrad ? outputs : inputs, n);
+  const std::size_t layers = product.layers, of_weight = product.weight_stride;
+  const std::size_t of_x = n * inputs, of_y = n * outputs;
+  right_ = make_layout(in, outputs, pass == Pass::kWgrad ? n : inputs, layers,
+                       pass == Pass::kWgrad ? of_y : of_weight);
+  left_ = make_layout(in, pass == Pass::kDgrad ? outputs : inputs, n, layers,
+                      pass == Pass::kDgrad ? of_y : of_x);
   result_ =
-      make_layout(out, pass == Pass::kDgrad ? inputs : outputs, pass == Pass::kWgrad ? inputs : n);
+      make_layout(out, pass == Pass::kDgrad ? inputs : outputs, pass == Pass::kWgrad ? inputs : n,
+                  layers, pass == Pass::kFprop ? of_y : (pass == Pass::kDgrad ? of_x : of_weight));
 
   cublasLtMatmulDesc_t description = nullptr;
   VGGROOVE_CUBLASLT(
       cublasLtMatmulDescCreate(&description, compute_type(product.precision), CUDA_R_32F));
   description_.reset(description);
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  if (pass == Pass::kFprop) {
+  if (pass == Pass::kFprop && product.bias) {
     epilogue = product.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
   } else if (product.grad_bias) {
     epilogue = CUBLASLT_EPILOGUE_BGRADA;

@@ -35,9 +35,15 @@ struct DenseProduct {
   Pass pass = Pass::kFprop;
   std::size_t n = 0, inputs = 0, outputs = 0;
   Precision precision = Precision::kFp32;
+  bool bias = true;          // kFprop; false: no ReLU either
   bool relu = false;         // kFprop
   bool bf16_output = false;  // with Precision::kBf16
   bool grad_bias = false;    // kWgrad
+  // So many such products at once, of as many layers: their x, grad_x, y and grad_y follow one
+  // another, their weights (and grad_weights) are weight_stride elements apart. Without biases.
+  // Every distance is a multiple of 16 bytes.
+  std::size_t layers = 1;
+  std::size_t weight_stride = 0;
 };
 
 // What to throw where cuBLASLt knows no way to compute it.
@@ -77,7 +83,8 @@ class DensePlan {
   DensePlan() = default;
   void describe(const DenseProduct& product);
   bool choose_algorithm();
-  static Layout make_layout(cudaDataType type, std::size_t rows, std::size_t columns);
+  static Layout make_layout(cudaDataType type, std::size_t rows, std::size_t columns,
+                            std::size_t layers, std::size_t stride);
   template <class T>
   void set(cublasLtMatmulDescAttributes_t attribute, const T& value) const;
 

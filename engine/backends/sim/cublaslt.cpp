@@ -1,6 +1,6 @@
 // Stands in for cuBLASLt: column-major products D = op(A) * op(B) of fp32 or bf16 with the
-// epilogues for bias, ReLU and the bias' gradient, as the CUDA backend asks for them. Computed
-// plainly; checked thoroughly.
+// epilogues for bias, ReLU and the bias' gradient, one or many at once, as the CUDA backend asks
+// for them. Checked thoroughly; computed by matrix_product.cpp.
 #include <cublasLt.h>
 #include <fmt/format.h>
 
@@ -9,11 +9,16 @@
 #include <optional>
 #include <vector>
 
+#include "engine/backends/sim/matrix_product.h"
 #include "engine/backends/sim/numbers.h"
 #include "engine/backends/sim/simulator.h"
 #include "engine/backends/sim/violation.h"
 
 using namespace vggroove::sim;
+
+using Layout = MatrixLayout;
+using Description = ProductDescription;
+using Choice = ProductChoice;
 
 struct cublasLtContext {};
 
@@ -21,30 +26,13 @@ namespace {
 
 // Algorithms that the default preference allows may rely on this.
 constexpr std::size_t kAlignmentBytes = 256;
+// So may those for many matrices at once on this of each.
+constexpr std::size_t kStrideBytes = 16;
 // What every algorithm of ours claims to need, so that a caller that gives none is found.
 constexpr std::size_t kWorkspaceBytes = 4096;
 
-struct Layout {
-  NumberType type;
-  std::size_t rows, columns;
-  std::size_t bytes() const { return rows * columns * bytes_of(type); }
-  friend bool operator==(const Layout&, const Layout&) = default;
-};
-struct Description {
-  bool tf32 = false;
-  std::uint32_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  const void* bias = nullptr;
-  bool transpose_a = false, transpose_b = false;
-};
 struct Preference {
   std::size_t workspace_bytes = 0;
-};
-// What an algorithm was chosen for; stored inside cublasLtMatmulAlgo_t.
-struct Choice {
-  std::size_t rows, columns, depth;
-  std::uint32_t epilogue;
-  bool transpose_a, transpose_b;
-  friend bool operator==(const Choice&, const Choice&) = default;
 };
 static_assert(sizeof(Choice) <= sizeof(cublasLtMatmulAlgo_t));
 
@@ -93,17 +81,29 @@ const Mine& mine(const Theirs* handle) {
   return *reinterpret_cast<const Mine*>(handle);
 }
 
-bool has_bias(const Description& description) {
-  return description.epilogue == CUBLASLT_EPILOGUE_BIAS ||
-         description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-}
-
-bool has_bias_gradient(const Description& description) {
-  return description.epilogue == CUBLASLT_EPILOGUE_BGRADA;
-}
-
 Layout transposed(const Layout& layout, bool transpose) {
-  return transpose ? Layout{layout.type, layout.columns, layout.rows} : layout;
+  return transpose ? Layout{layout.type, layout.columns, layout.rows, layout.batch, layout.stride}
+                   : layout;
+}
+
+// The real library looks at no stride: results that overlap are wrong numbers.
+void check_batch(const Layout& layout, std::size_t batch) {
+  if (layout.batch != batch) {
+    throw Violation(fmt::format("cublasLtMatmul: {} matrices of a factor, but {} of the result",
+                                layout.batch, batch));
+  }
+  if (batch == 1) {
+    return;
+  }
+  if (layout.stride < layout.rows * layout.columns) {
+    throw Violation(fmt::format("cublasLtMatmul: matrices [{}, {}] overlap, {} elements apart",
+                                layout.rows, layout.columns, layout.stride));
+  }
+  if (layout.stride * bytes_of(layout.type) % kStrideBytes != 0) {
+    throw Violation(
+        fmt::format("cublasLtMatmul: matrices that are {} elements apart are not 16-byte aligned",
+                    layout.stride));
+  }
 }
 
 Choice check_shapes(const Description& description, const Layout& a_stored, const Layout& b_stored,
@@ -126,125 +126,21 @@ Choice check_shapes(const Description& description, const Layout& a_stored, cons
   if (has_bias_gradient(description) && d.type != NumberType::kFp32) {
     throw Violation("cublasLtMatmul: only fp32 gradients of biases are simulated");
   }
+  for (const Layout& layout : {a, b, d}) {
+    check_batch(layout, d.batch);
+  }
+  if (d.batch > 1 && description.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
+    throw Violation("cublasLtMatmul: epilogues for many matrices at once are not simulated");
+  }
   Choice choice{};
-  choice.rows = d.rows;
-  choice.columns = d.columns;
-  choice.depth = a.columns;
+  choice.rows = static_cast<std::uint32_t>(d.rows);
+  choice.columns = static_cast<std::uint32_t>(d.columns);
+  choice.depth = static_cast<std::uint32_t>(a.columns);
+  choice.batch = static_cast<std::uint32_t>(d.batch);
   choice.epilogue = description.epilogue;
   choice.transpose_a = description.transpose_a;
   choice.transpose_b = description.transpose_b;
   return choice;
-}
-
-// A matrix as its factors are multiplied: in fp32, rounded to TF32 where that is asked for.
-class Factor {
- public:
-  Factor(const Layout& layout, const void* data, bool tf32, bool transpose)
-      : stride_(layout.rows), transpose_(transpose) {
-    if (layout.type == NumberType::kFp32 && !tf32) {
-      values_ = static_cast<const float*>(data);
-      return;
-    }
-    converted_.resize(layout.rows * layout.columns);
-    for (std::size_t i = 0; i < converted_.size(); ++i) {
-      const float value = load_number(layout.type, data, i);
-      converted_[i] = tf32 ? to_tf32(value) : value;
-    }
-    values_ = converted_.data();
-  }
-  double at(std::size_t row, std::size_t column) const {
-    return static_cast<double>(transpose_ ? values_[row * stride_ + column]
-                                          : values_[column * stride_ + row]);
-  }
-  bool is_transposed() const { return transpose_; }
-  const float* line(std::size_t i) const { return values_ + i * stride_; }  // of what is stored
-
- private:
-  const float* values_ = nullptr;
-  std::vector<float> converted_;
-  std::size_t stride_;
-  bool transpose_;
-};
-
-// sums [columns of b, rows of a] of the columns [first, first + count) of op(b), in double.
-void add_products(const Factor& a, const Factor& b, const Choice& sizes, std::size_t first,
-                  std::size_t count, std::vector<double>& sums) {
-  const std::size_t rows = sizes.rows, depth = sizes.depth;
-  sums.assign(count * rows, 0.0);
-  if (a.is_transposed()) {  // rows lie in one piece
-    std::vector<double> factors(depth * count);
-    for (std::size_t j = 0; j < count; ++j) {
-      for (std::size_t k = 0; k < depth; ++k) {
-        factors[j * depth + k] = b.at(k, first + j);
-      }
-    }
-    for (std::size_t i = 0; i < rows; ++i) {
-      const float* const row = a.line(i);
-      for (std::size_t j = 0; j < count; ++j) {
-        const double* const column = factors.data() + j * depth;
-        double sum = 0;
-        for (std::size_t k = 0; k < depth; ++k) {
-          sum += static_cast<double>(row[k]) * column[k];
-        }
-        sums[j * rows + i] = sum;
-      }
-    }
-    return;
-  }
-  for (std::size_t k = 0; k < depth; ++k) {
-    const float* const a_column = a.line(k);
-    for (std::size_t j = 0; j < count; ++j) {
-      const double factor = b.at(k, first + j);
-      double* const column = sums.data() + j * rows;
-      for (std::size_t i = 0; i < rows && factor != 0; ++i) {
-        column[i] += factor * static_cast<double>(a_column[i]);
-      }
-    }
-  }
-}
-
-struct Product {
-  Description description;
-  Choice sizes;
-  Layout a_layout, b_layout, d_layout;
-  const void *a, *b;
-  void* d;
-  bool accumulate;
-};
-
-void multiply(const Product& p) {
-  const Factor a(p.a_layout, p.a, p.description.tf32, p.description.transpose_a);
-  const Factor b(p.b_layout, p.b, p.description.tf32, p.description.transpose_b);
-  // Columns that share a pass over a: their sums stay in the caches, and an a that is large, the
-  // weights, is read a few times only.
-  constexpr std::size_t kColumns = 16;
-  const std::size_t rows = p.sizes.rows, columns = p.sizes.columns;
-  const bool relu = p.description.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-  std::vector<double> sums;
-  for (std::size_t first = 0; first < columns; first += kColumns) {
-    add_products(a, b, p.sizes, first, std::min(kColumns, columns - first), sums);
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      const std::size_t place = first * rows + i;
-      float value = static_cast<float>(sums[i]);
-      if (p.accumulate) {
-        value += load_number(p.d_layout.type, p.d, place);
-      }
-      if (has_bias(p.description)) {
-        value += load_number(p.d_layout.type, p.description.bias, i % rows);
-      }
-      store_number(p.d_layout.type, p.d, place, relu && value < 0 ? 0.0f : value);
-    }
-  }
-  if (has_bias_gradient(p.description)) {
-    auto* const gradient = static_cast<float*>(const_cast<void*>(p.description.bias));
-    for (std::size_t i = 0; i < rows; ++i) {
-      double sum = 0;
-      for (std::size_t k = 0; k < p.sizes.depth; ++k) {
-        sum += a.at(i, k);
-      }
-      gradient[i] = static_cast<float>(sum);
-    }
-  }
 }
 
 }  // namespace
@@ -269,7 +165,30 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDa
           "cuBLASLt: a leading dimension that is not the number of rows is not "
           "simulated");
     }
-    create(layout, Layout{number_type(type), rows, columns});
+    create(layout, Layout{number_type(type), rows, columns, 1, 0});
+  });
+}
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute,
+                                                const void* data, std::size_t bytes) {
+  return call([&] {
+    auto& set = *reinterpret_cast<Layout*>(layout);
+    if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT) {
+      const auto count = read_attribute<std::int32_t>(data, bytes, "the number of matrices");
+      if (count < 1) {
+        throw Violation("cuBLASLt: a batch of no matrices");
+      }
+      set.batch = static_cast<std::size_t>(count);
+    } else if (attribute == CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET) {
+      const auto stride = read_attribute<std::int64_t>(data, bytes, "the stride of matrices");
+      if (stride < 0) {
+        throw Violation("cuBLASLt: matrices in descending order are not simulated");
+      }
+      set.stride = static_cast<std::size_t>(stride);
+    } else {
+      throw Violation(fmt::format("cuBLASLt: attribute {} of a matrix is not simulated",
+                                  static_cast<int>(attribute)));
+    }
   });
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {

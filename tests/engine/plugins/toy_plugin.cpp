@@ -51,6 +51,9 @@ class ToyPlugin : public Plugin {
                                                 Communicator&) const override {
     throw OutOfDeviceMemory("a toy has no memory");
   }
+  std::unique_ptr<HeadTrainingBackend> new_head_training(Precision) const override {
+    throw OutOfDeviceMemory("a toy has no memory");
+  }
 };
 
 }  // namespace
