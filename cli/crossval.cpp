@@ -243,8 +243,11 @@ void check_usage(const CrossvalOptions& options, std::size_t num_settings) {
 std::vector<RunReport::Fact> judge(std::vector<CrossvalRun>& runs, const CrossvalOptions& options,
                                    const FeatureSet& features) {
   if (!options.finetuning.chosen) {
+    const std::unique_ptr<HeadTrainingBackend> device = open_head_training(options.model);
+    HeadCrossValidation validation = options.validation;
+    validation.head.device = device.get();
     for (CrossvalRun& run : runs) {
-      run_partitions(run, features, options.validation);
+      run_partitions(run, features, validation);
     }
     return {};
   }

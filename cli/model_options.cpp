@@ -135,6 +135,19 @@ std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options,
   return backend;
 }
 
+std::unique_ptr<HeadTrainingBackend> open_head_training(const ModelOptions& options) {
+  const DeviceChoice choice = choose_device(device_named(options.device));
+  if (choice.device == Device::kCpu) {
+    return nullptr;
+  }
+  std::unique_ptr<HeadTrainingBackend> backend =
+      open_plugin(choice.device).new_head_training(precision_named(options.precision));
+  if (options.verbose || isatty(STDERR_FILENO) != 0) {
+    fmt::print(stderr, "vggroove: training classifiers on {}\n", backend->description());
+  }
+  return backend;
+}
+
 std::vector<float> LoadedHead::inputs(std::span<const float> embeddings) const {
   std::vector<float> values(embeddings.begin(), embeddings.end());
   if (postprocessor) {

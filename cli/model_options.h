@@ -9,6 +9,7 @@
 
 #include "engine/backends/training_backend.h"
 #include "engine/heads/dense_head.h"
+#include "engine/heads/head_training_backend.h"
 #include "engine/heads/postprocess.h"
 #include "engine/nets/vggish.h"
 #include "weights/model_file.h"
@@ -49,6 +50,10 @@ std::shared_ptr<const Vggish> load_network(const weights::ModelFile& model,
 // the device does not train in. `processes` must outlive it.
 std::unique_ptr<TrainingBackend> open_training(const ModelOptions& options,
                                                Communicator& processes = single_process());
+
+// What trains heads on the device that the options name, said on stderr where that is a terminal;
+// null: the processor, where it takes seconds. Throws choose_device's errors.
+std::unique_ptr<HeadTrainingBackend> open_head_training(const ModelOptions& options);
 
 // A head and what turns the model's embeddings into its inputs.
 struct LoadedHead {

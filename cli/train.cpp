@@ -75,6 +75,8 @@ int train(TrainOptions options) {
 
   FittedHead fitted;
   {
+    const std::unique_ptr<HeadTrainingBackend> device = open_head_training(options.model);
+    options.fit.device = device.get();
     const InterruptGuard interrupts;
     ProgressLine progress;
     fitted = fit_head(features, clips.train, clips.validation, options.fit, options.model.num_jobs,

@@ -16,7 +16,7 @@ namespace vggroove {
 struct HeadCrossValidation {
   std::uint64_t seed = 0;  // of the heads and the inner folds (head.training.seed is not used)
   // head.grouped keeps the groups of the data together: in the inner folds, in the validation
-  // splits, and as the units of the bootstrap.
+  // splits, and as the units of the bootstrap. On head.device all partitions train together.
   HeadFitOptions head;
   std::vector<HeadTrainingOptions> settings;  // to try; empty: head.training alone
   // 0: every setting is judged, one report each. Else the settings compete on so many folds of each
@@ -30,8 +30,9 @@ struct HeadCrossValidation {
 // stopping are the partition's, else taken from its training clips. A report per setting, or one
 // with selection. All settings of a partition train together, each with the bits that it would have
 // alone; the same seed gives the same reports, whatever the number of threads.
-// on_partition is called from one thread at a time and may throw.
-// Throws what stratified_folds() (for inner folds) and train_head() throw.
+// on_partition is called from one thread at a time and may throw; on a device also after every
+// epoch, as a sign of life, with the number that it had before.
+// Throws what stratified_folds() (for inner folds), train_head() and the device throw.
 std::vector<CrossValidationReport> cross_validate(
     const FeatureSet& features, std::span<const Partition> partitions,
     const HeadCrossValidation& options,

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/device/parallel_for.h"
+#include "train/device_head_trainer.h"
 #include "train/folds.h"
 #include "train/random.h"
 
@@ -38,6 +40,105 @@ void add_mean(std::vector<float>& sums, const std::vector<float>& values, std::s
   for (std::size_t i = 0; i < values.size(); ++i) {
     sums[i] += values[i] / static_cast<float>(count);
   }
+}
+
+// What one member of a fit is trained on, and how: every setting with the member's seed.
+struct PlannedMember {
+  TrainingSplit split;
+  std::vector<HeadTrainingOptions> settings;
+};
+
+std::vector<PlannedMember> plan_members(const FeatureSet& features, const HeadFit& fit,
+                                        const HeadFitOptions& options) {
+  if (options.num_members < 1) {
+    throw Error(ErrorClass::kUsage, fmt::format("training: {} heads to average; at least 1 is "
+                                                "needed",
+                                                options.num_members));
+  }
+  std::vector<PlannedMember> members(static_cast<std::size_t>(options.num_members));
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    Random seeds(fit.seed, m);
+    members[m].settings.assign(fit.settings.begin(), fit.settings.end());
+    const std::uint64_t seed = seeds.next();
+    for (HeadTrainingOptions& training : members[m].settings) {
+      training.seed = seed;
+    }
+    members[m].split = {{fit.clips.begin(), fit.clips.end()},
+                        {fit.validation_clips.begin(), fit.validation_clips.end()}};
+    if (fit.validation_clips.empty()) {
+      members[m].split =
+          hold_out(features, fit.clips, options.validation_fraction, options.grouped, seeds.next());
+    }
+  }
+  return members;
+}
+
+// trained [members][settings] -> [settings]
+std::vector<FittedHead> combine(const std::vector<PlannedMember>& members,
+                                std::span<std::vector<TrainedHead>> trained) {
+  std::vector<FittedHead> results(trained.front().size());
+  for (std::size_t s = 0; s < results.size(); ++s) {
+    std::vector<DenseHead> heads;
+    for (std::size_t m = 0; m < members.size(); ++m) {
+      TrainedHead& member = trained[m][s];
+      results[s].members.push_back({.num_train_clips = members[m].split.train.size(),
+                                    .num_validation_clips = members[m].split.validation.size(),
+                                    .best_epoch = member.best_epoch,
+                                    .epochs = std::move(member.epochs)});
+      heads.push_back(std::move(member.head));
+    }
+    results[s].head = mean_of_heads(heads);
+  }
+  return results;
+}
+
+using OnEpochOfFit = std::function<void(std::size_t fit, int member, const HeadEpoch&)>;
+
+std::vector<std::vector<FittedHead>> fit_on_device(
+    const FeatureSet& features, const std::vector<std::vector<PlannedMember>>& planned,
+    HeadTrainingBackend& device, int num_threads, const OnEpochOfFit& on_epoch) {
+  std::vector<HeadTask> tasks;
+  std::vector<std::pair<std::size_t, int>> places;  // fit, member
+  for (std::size_t f = 0; f < planned.size(); ++f) {
+    for (std::size_t m = 0; m < planned[f].size(); ++m) {
+      const PlannedMember& member = planned[f][m];
+      tasks.push_back({member.split.train, member.split.validation, member.settings});
+      places.emplace_back(f, static_cast<int>(m));
+    }
+  }
+  const auto report = [&](std::size_t task, std::size_t, const HeadEpoch& epoch) {
+    if (on_epoch) {
+      on_epoch(places[task].first, places[task].second, epoch);
+    }
+  };
+  std::vector<std::vector<TrainedHead>> trained =
+      train_heads_on(device, features, tasks, num_threads, report);
+  std::vector<std::vector<FittedHead>> results;
+  std::size_t first = 0;
+  for (const std::vector<PlannedMember>& members : planned) {
+    results.push_back(combine(members, std::span(trained).subspan(first, members.size())));
+    first += members.size();
+  }
+  return results;
+}
+
+std::vector<FittedHead> fit_on_processor(const FeatureSet& features,
+                                         const std::vector<PlannedMember>& members, std::size_t fit,
+                                         int num_threads, const OnEpochOfFit& on_epoch) {
+  std::mutex one_epoch_at_a_time;
+  std::vector<std::vector<TrainedHead>> trained(members.size());
+  const auto train_member = [&](std::size_t m) {
+    const auto report = [&](std::size_t, const HeadEpoch& epoch) {
+      if (on_epoch) {
+        const std::lock_guard lock(one_epoch_at_a_time);
+        on_epoch(fit, static_cast<int>(m), epoch);
+      }
+    };
+    trained[m] = train_heads(features, members[m].split.train, members[m].split.validation,
+                             members[m].settings, report);
+  };
+  parallel_for(members.size(), train_member, num_threads);
+  return combine(members, trained);
 }
 
 }  // namespace
@@ -119,49 +220,28 @@ std::vector<FittedHead> fit_heads(
     std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
     std::span<const HeadTrainingOptions> settings, int num_threads,
     const std::function<void(int member, const HeadEpoch&)>& on_epoch) {
-  if (options.num_members < 1) {
-    throw Error(ErrorClass::kUsage, fmt::format("training: {} heads to average; at least 1 is "
-                                                "needed",
-                                                options.num_members));
+  const HeadFit fit{clips, validation_clips, settings, options.training.seed};
+  OnEpochOfFit report;
+  if (on_epoch) {
+    report = [&](std::size_t, int member, const HeadEpoch& epoch) { on_epoch(member, epoch); };
   }
-  const auto num_members = static_cast<std::size_t>(options.num_members);
-  std::vector<FittedHead> results(settings.size());
-  for (FittedHead& result : results) {
-    result.members.resize(num_members);
+  return std::move(fit_all_heads(features, {&fit, 1}, options, num_threads, report).front());
+}
+
+std::vector<std::vector<FittedHead>> fit_all_heads(
+    const FeatureSet& features, std::span<const HeadFit> fits, const HeadFitOptions& options,
+    int num_threads,
+    const std::function<void(std::size_t fit, int member, const HeadEpoch&)>& on_epoch) {
+  std::vector<std::vector<PlannedMember>> planned;
+  for (const HeadFit& fit : fits) {
+    planned.push_back(plan_members(features, fit, options));
   }
-  std::vector<std::vector<DenseHead>> heads(settings.size(), std::vector<DenseHead>(num_members));
-  std::mutex one_epoch_at_a_time;
-  const auto train_member = [&](std::size_t m) {
-    Random seeds(options.training.seed, m);
-    std::vector<HeadTrainingOptions> of_member(settings.begin(), settings.end());
-    const std::uint64_t seed = seeds.next();
-    for (HeadTrainingOptions& training : of_member) {
-      training.seed = seed;
-    }
-    TrainingSplit split{{clips.begin(), clips.end()},
-                        {validation_clips.begin(), validation_clips.end()}};
-    if (validation_clips.empty()) {
-      split = hold_out(features, clips, options.validation_fraction, options.grouped, seeds.next());
-    }
-    const auto report = [&](std::size_t, const HeadEpoch& epoch) {
-      if (on_epoch) {
-        const std::lock_guard lock(one_epoch_at_a_time);
-        on_epoch(static_cast<int>(m), epoch);
-      }
-    };
-    std::vector<TrainedHead> trained =
-        train_heads(features, split.train, split.validation, of_member, report);
-    for (std::size_t s = 0; s < trained.size(); ++s) {
-      heads[s][m] = std::move(trained[s].head);
-      results[s].members[m] = {.num_train_clips = split.train.size(),
-                               .num_validation_clips = split.validation.size(),
-                               .best_epoch = trained[s].best_epoch,
-                               .epochs = std::move(trained[s].epochs)};
-    }
-  };
-  parallel_for(num_members, train_member, num_threads);
-  for (std::size_t s = 0; s < results.size(); ++s) {
-    results[s].head = mean_of_heads(heads[s]);
+  if (options.device != nullptr) {
+    return fit_on_device(features, planned, *options.device, num_threads, on_epoch);
+  }
+  std::vector<std::vector<FittedHead>> results;
+  for (std::size_t f = 0; f < planned.size(); ++f) {
+    results.push_back(fit_on_processor(features, planned[f], f, num_threads, on_epoch));
   }
   return results;
 }

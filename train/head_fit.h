@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/heads/head_training_backend.h"
 #include "train/feature_set.h"
 #include "train/head_trainer.h"
 
@@ -19,6 +20,7 @@ struct HeadFitOptions {
   // Of the clips, for early stopping. 0: none is kept aside and every epoch is run.
   double validation_fraction = 0.15;
   bool grouped = false;  // keep the groups of the data on one side of the validation split
+  HeadTrainingBackend* device = nullptr;  // what trains; null: the processor
 };
 
 struct FittedHead {
@@ -42,8 +44,9 @@ TrainingSplit hold_out(const FeatureSet& features, std::span<const std::size_t> 
 
 // Trains on `clips`; the validation clips are those given or, where none are given, chosen from
 // `clips` for every member. Early stopping and nothing else looks at them. Members are trained in
-// `num_threads` threads (0: one per core); the result does not depend on their number.
-// on_epoch is called from one thread at a time. Throws what train_head() throws.
+// `num_threads` threads (0: one per core), or together on options.device; the result does not
+// depend on the number of threads.
+// on_epoch is called from one thread at a time. Throws what train_head() throws, and the device.
 FittedHead fit_head(const FeatureSet& features, std::span<const std::size_t> clips,
                     std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
                     int num_threads = 0,
@@ -57,6 +60,19 @@ std::vector<FittedHead> fit_heads(
     std::span<const std::size_t> validation_clips, const HeadFitOptions& options,
     std::span<const HeadTrainingOptions> settings, int num_threads = 0,
     const std::function<void(int member, const HeadEpoch&)>& on_epoch = {});
+
+// What fit_heads() takes, for one set of clips.
+struct HeadFit {
+  std::span<const std::size_t> clips, validation_clips;
+  std::span<const HeadTrainingOptions> settings;
+  std::uint64_t seed = 0;  // in place of options.training.seed
+};
+// fit_heads() for many sets of clips, [fits][settings]; on options.device all train together.
+// on_epoch's first argument is an index into `fits`.
+std::vector<std::vector<FittedHead>> fit_all_heads(
+    const FeatureSet& features, std::span<const HeadFit> fits, const HeadFitOptions& options,
+    int num_threads = 0,
+    const std::function<void(std::size_t fit, int member, const HeadEpoch&)>& on_epoch = {});
 
 // One head whose logits are the mean of the logits of `heads` (at least one; of one kind: same
 // sizes, labels, decision, input form), but for rounding: hidden layers side by side, the

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 #include "tests/e2e/shared_files.h"
@@ -97,6 +100,30 @@ std::vector<float> finetuned(const fs::path& folder, const std::string& device) 
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_NE(run.out.find(device + " ("), std::string::npos) << run.out;
   return weights::ModelFile::open(out).read_all("vggish/fc2/weights");
+}
+
+nlohmann::json cross_validated(const fs::path& folder, const std::string& device) {
+  const fs::path out = folder / (device + ".json");
+  const ProgramResult run = run_vggroove(
+      {"crossval", folder / "table.npz", "--device", device, "--folds", "2", "--members", "1",
+       "--epochs", "3", "--hidden", "0,4", "--batch", "16", "--verbose", "--json", out});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.err.find("classifiers on sim (") != std::string::npos, device == "sim") << run.err;
+  return nlohmann::json::parse(std::ifstream(out))["runs"][0]["reports"];
+}
+
+TEST(Sim, cross_validation_trains_its_classifiers_there) {
+  const TemporaryFolder folder;
+  write_feature_table(folder / "table.npz", toy_features(2, 8, 2));
+  const nlohmann::json cpu = cross_validated(folder.path(), "cpu"),
+                       sim = cross_validated(folder.path(), "sim");
+  ASSERT_EQ(sim.size(), 2U);
+  for (std::size_t s = 0; s < 2; ++s) {
+    const auto loss = [s](const nlohmann::json& reports) {
+      return reports[s]["folds"][1]["members"][0]["train_loss"].get<double>();
+    };
+    EXPECT_NEAR(loss(sim), loss(cpu), 2e-5);
+  }
 }
 
 TEST(Sim, finetuning_takes_the_steps_of_the_cpu) {
