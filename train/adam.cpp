@@ -1,7 +1,5 @@
 #include "train/adam.h"
 
-#include <cmath>
-
 #include "engine/backends/cpu/elementwise.h"
 
 namespace vggroove {
@@ -19,16 +17,13 @@ Adam::Adam(double learning_rate, std::span<const float> weight_decay)
 }
 
 void Adam::step(std::span<float> parameters, std::span<const float> gradient) {
-  AdamWStep step{.learning_rate = learning_rate_, .step = ++num_steps_};
-  const auto t = static_cast<double>(num_steps_);
-  const cpu::AdamWCorrections corrections{.first = 1 - std::pow(step.beta1, t),
-                                          .second = 1 - std::pow(step.beta2, t)};
+  const OptimiserStep step = optimiser_step(learning_rate_, ++num_steps_);
   std::size_t first = 0;
   for (const Run& run : runs_) {
-    step.weight_decay = run.weight_decay;
+    const AdamWRule rule{.weight_decay = run.weight_decay};
     cpu::adamw_part(parameters.data() + first, first_moment_.data() + first,
                     second_moment_.data() + first, gradient.data() + first, 1, run.count, step,
-                    corrections);
+                    rule);
     first += run.count;
   }
 }

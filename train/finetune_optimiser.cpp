@@ -11,7 +11,9 @@ FinetuneOptimiser::FinetuneOptimiser(TrainingBackend& backend, VggishTraining& n
       options_(options),
       moments_(net.parameters().size()),
       squares_(backend.allocate(sizeof(double))),
-      factor_(backend.allocate(sizeof(float))) {
+      factor_(backend.allocate(sizeof(float))),
+      head_step_(backend.allocate(sizeof(OptimiserStep))),
+      body_step_(backend.allocate(sizeof(OptimiserStep))) {
   const std::size_t num_moments = options.optimiser == OptimiserKind::kAdamW ? 2 : 1;
   for (std::size_t i = 0; i < moments_.size(); ++i) {
     if (net.parameters()[i].layer >= first_layer) {
@@ -38,6 +40,14 @@ const float* FinetuneOptimiser::clip_factor() {
 }
 
 void FinetuneOptimiser::step(double learning_rate, std::int64_t head_step, std::int64_t body_step) {
+  backend_.optimiser_step_to_device(head_step_.as<void>(),
+                                    optimiser_step(learning_rate, head_step));
+  backend_.optimiser_step_to_device(body_step_.as<void>(),
+                                    optimiser_step(learning_rate, body_step));
+  backend_.repeat("optimiser", sequences_[net_.first_trainable_layer()], [this] { make_step(); });
+}
+
+void FinetuneOptimiser::make_step() {
   const float* const factor = clip_factor();
   const std::size_t top = net_.parameters().back().layer;
   for (std::size_t i = 0; i < moments_.size(); ++i) {
@@ -45,17 +55,17 @@ void FinetuneOptimiser::step(double learning_rate, std::int64_t head_step, std::
       continue;
     }
     const TrainingParameter& parameter = net_.parameters()[i];
-    const double rate =
-        learning_rate * std::pow(options_.layer_decay, static_cast<double>(top - parameter.layer));
+    const double scale = std::pow(options_.layer_decay, static_cast<double>(top - parameter.layer));
     const double decay = parameter.is_weights ? options_.weight_decay : 0;
+    const bool in_head = parameter.layer >= net_.net().body.size();
+    const void* const step = (in_head ? head_step_ : body_step_).as<void>();
     if (options_.optimiser == OptimiserKind::kAdamW) {
-      const bool in_head = parameter.layer >= net_.net().body.size();
-      backend_.adamw(
-          net_.parameter(i), moment(i, 0), moment(i, 1), net_.gradient(i), factor, parameter.count,
-          {.learning_rate = rate, .weight_decay = decay, .step = in_head ? head_step : body_step});
+      backend_.adamw(net_.parameter(i), moment(i, 0), moment(i, 1), net_.gradient(i), factor,
+                     parameter.count, step, {.learning_rate_scale = scale, .weight_decay = decay});
     } else {
-      backend_.sgd(net_.parameter(i), moment(i, 0), net_.gradient(i), factor, parameter.count,
-                   {.learning_rate = rate, .weight_decay = decay, .momentum = options_.momentum});
+      backend_.sgd(
+          net_.parameter(i), moment(i, 0), net_.gradient(i), factor, parameter.count, step,
+          {.learning_rate_scale = scale, .weight_decay = decay, .momentum = options_.momentum});
     }
   }
 }

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <vector>
 
 #include "engine/nets/vggish_training.h"
@@ -30,12 +32,15 @@ class FinetuneOptimiser {
 
  private:
   const float* clip_factor();
+  void make_step();
 
   TrainingBackend& backend_;
   VggishTraining& net_;
   const FinetuneOptions options_;
   std::vector<std::vector<DeviceMemory>> moments_;  // [parameters]
   DeviceMemory squares_, factor_;
+  DeviceMemory head_step_, body_step_;
+  std::map<std::size_t, std::unique_ptr<CallSequence>> sequences_;  // by first trainable layer
 };
 
 }  // namespace vggroove

@@ -152,9 +152,11 @@ void print_layers(const Settings& settings) {
     }
     if (w_count > 10'000'000) {
       const DeviceMemory m = floats(w_count), v = floats(w_count);
+      const DeviceMemory step = backend.allocate(sizeof(OptimiserStep));
+      backend.optimiser_step_to_device(step.as<void>(), optimiser_step(1e-4, 1));
       fmt::print("  adamw          {:6.1f}\n", milliseconds([&] {
-                   backend.adamw(p(w), p(m), p(v), p(gw), nullptr, w_count,
-                                 {.learning_rate = 1e-4, .weight_decay = 0.01});
+                   backend.adamw(p(w), p(m), p(v), p(gw), nullptr, w_count, step.as<void>(),
+                                 {.weight_decay = 0.01});
                  }));
     }
   }

@@ -222,10 +222,9 @@ void ReferenceTraining::standardise_bwd(void* grad_x_data, const void* grad_y_da
   const auto* const grad_y = static_cast<const double*>(grad_y_data);
   standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
 }
-void ReferenceTraining::dropout(void* values_data, std::size_t first_index, std::size_t count,
-                                double rate, std::uint64_t seed) {
-  auto* const values = static_cast<double*>(values_data);
-  dropout_on_host(values, first_index, count, rate, seed);
+void ReferenceTraining::dropout(void* values_data, const DropoutBatch* batch, std::size_t count,
+                                const DropoutParams& params) {
+  dropout_on_host(static_cast<double*>(values_data), *batch, count, params);
 }
 void ReferenceTraining::softmax_cross_entropy(double* losses, void* grad_logits_data,
                                               const void* logits_data, const double* targets,
@@ -246,25 +245,27 @@ void ReferenceTraining::clip_factor(double* factor, const double* total, double 
 
 void ReferenceTraining::adamw(double* parameters, double* first_moment, double* second_moment,
                               const double* gradient, const double* factor, std::size_t count,
-                              const AdamWStep& step) {
-  const double correction1 = 1 - std::pow(step.beta1, static_cast<double>(step.step));
-  const double correction2 = 1 - std::pow(step.beta2, static_cast<double>(step.step));
+                              const void* step_data, const AdamWRule& rule) {
+  const auto& step = *static_cast<const OptimiserStep*>(step_data);
+  const double learning_rate = step.learning_rate * rule.learning_rate_scale;
   for (std::size_t i = 0; i < count; ++i) {
     const double g = gradient[i] * (factor != nullptr ? *factor : 1);
-    parameters[i] *= 1 - step.learning_rate * step.weight_decay;
-    first_moment[i] += (1 - step.beta1) * (g - first_moment[i]);
-    second_moment[i] += (1 - step.beta2) * (g * g - second_moment[i]);
-    parameters[i] -= step.learning_rate / correction1 * first_moment[i] /
-                     (std::sqrt(second_moment[i] / correction2) + step.epsilon);
+    parameters[i] *= 1 - learning_rate * rule.weight_decay;
+    first_moment[i] += (1 - rule.beta1) * (g - first_moment[i]);
+    second_moment[i] += (1 - rule.beta2) * (g * g - second_moment[i]);
+    parameters[i] -= learning_rate / step.bias_correction1 * first_moment[i] /
+                     (std::sqrt(second_moment[i] / step.bias_correction2) + rule.epsilon);
   }
 }
 
 void ReferenceTraining::sgd(double* parameters, double* momentum, const double* gradient,
-                            const double* factor, std::size_t count, const SgdStep& step) {
+                            const double* factor, std::size_t count, const void* step_data,
+                            const SgdRule& rule) {
+  const auto& step = *static_cast<const OptimiserStep*>(step_data);
   for (std::size_t i = 0; i < count; ++i) {
     const double g = gradient[i] * (factor != nullptr ? *factor : 1);
-    momentum[i] = step.momentum * momentum[i] + g + step.weight_decay * parameters[i];
-    parameters[i] -= step.learning_rate * momentum[i];
+    momentum[i] = rule.momentum * momentum[i] + g + rule.weight_decay * parameters[i];
+    parameters[i] -= step.learning_rate * rule.learning_rate_scale * momentum[i];
   }
 }
 

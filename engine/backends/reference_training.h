@@ -54,18 +54,18 @@ class ReferenceTraining : public BasicTrainingBackend<double> {
                    std::size_t n, std::size_t d) override;
   void standardise_bwd(void* grad_x_data, const void* grad_y_data, const double* scale,
                        std::size_t n, std::size_t d) override;
-  void dropout(void* values_data, std::size_t first_index, std::size_t count, double rate,
-               std::uint64_t seed) override;
+  void dropout(void* values_data, const DropoutBatch* batch, std::size_t count,
+               const DropoutParams& params) override;
   void softmax_cross_entropy(double* losses, void* grad_logits_data, const void* logits_data,
                              const double* targets, std::size_t n, std::size_t k) override;
 
   void add_squares(double* total, const double* gradient, std::size_t count) override;
   void clip_factor(double* factor, const double* total, double max_norm) override;
   void adamw(double* parameters, double* first_moment, double* second_moment,
-             const double* gradient, const double* factor, std::size_t count,
-             const AdamWStep& step) override;
+             const double* gradient, const double* factor, std::size_t count, const void* step,
+             const AdamWRule& rule) override;
   void sgd(double* parameters, double* momentum, const double* gradient, const double* factor,
-           std::size_t count, const SgdStep& step) override;
+           std::size_t count, const void* step, const SgdRule& rule) override;
 };
 
 }  // namespace vggroove

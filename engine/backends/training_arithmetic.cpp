@@ -3,7 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backends/training_backend.h"
+
 namespace vggroove {
+
+OptimiserStep optimiser_step(double learning_rate, std::int64_t step, const AdamWRule& rule) {
+  const auto steps = static_cast<double>(step);
+  return {learning_rate, 1 - std::pow(rule.beta1, steps), 1 - std::pow(rule.beta2, steps)};
+}
 
 template <class Real>
 void softmax_cross_entropy_on_host(Real* losses, Real* grad_logits, const Real* logits,

@@ -12,13 +12,15 @@ namespace vggroove {
 
 // As BasicTrainingBackend::dropout.
 template <class Real>
-void dropout_on_host(Real* values, std::size_t first_index, std::size_t count, double rate,
-                     std::uint64_t seed) {
-  const DropoutMask mask({rate, seed});
-  const auto kept = static_cast<Real>(1 / (1 - rate));
+void dropout_on_host(Real* values, const DropoutBatch& batch, std::size_t count,
+                     const DropoutParams& params) {
+  const DropoutMask mask(params);
+  const auto kept = static_cast<Real>(1 / (1 - params.drop_probability));
+  const auto first_index = static_cast<std::size_t>(mask.first_index(batch));
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t index = first_index + i;
-    values[i] *= mask.draw(static_cast<std::int64_t>(index / 4)).keep[index % 4] ? kept : Real{0};
+    const auto four = mask.draw(batch, static_cast<std::int64_t>(index / 4));
+    values[i] *= four.keep[index % 4] ? kept : Real{0};
   }
 }
 

@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "engine/device/communicator.h"
 #include "engine/device/device.h"
 #include "engine/heads/dense_layer.h"
+#include "kernels/nn/dropout.h"
 
 namespace vggroove {
 
@@ -65,20 +67,34 @@ struct MaxPoolShape {
   std::size_t output_count() const { return input_count() / 4; }
 };
 
-// One step of AdamW (Loshchilov and Hutter 2019), the arithmetic of torch.optim.AdamW:
+// AdamW (Loshchilov and Hutter 2019), the arithmetic of torch.optim.AdamW, with lr the step's
+// learning rate times learning_rate_scale:
 //   p *= 1 - lr * weight_decay;  m += (1 - beta1) (g - m);  v += (1 - beta2) (g^2 - v)
 //   p -= lr / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon)
-struct AdamWStep {
-  double learning_rate = 0, weight_decay = 0;
+struct AdamWRule {
+  double learning_rate_scale = 1, weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  std::int64_t step = 1;  // from 1
 };
 
-// One step of SGD with momentum, the arithmetic of torch.optim.SGD (weight decay is added to the
-// gradient, not decoupled): g += weight_decay p;  b = momentum b + g;  p -= lr b
+// SGD with momentum, the arithmetic of torch.optim.SGD (weight decay is added to the gradient, not
+// decoupled): g += weight_decay p;  b = momentum b + g;  p -= lr b
 // At the first step b is 0, so that it becomes g.
-struct SgdStep {
-  double learning_rate = 0, weight_decay = 0, momentum = 0.9;
+struct SgdRule {
+  double learning_rate_scale = 1, weight_decay = 0, momentum = 0.9;
+};
+
+// What changes from step to step. The optimisers read it in the device's memory.
+struct OptimiserStep {
+  double learning_rate = 0;
+  double bias_correction1 = 1, bias_correction2 = 1;  // of AdamW: 1 - beta^step
+};
+// `step` counts from 1.
+OptimiserStep optimiser_step(double learning_rate, std::int64_t step, const AdamWRule& rule = {});
+
+// A sequence of calls as a backend keeps it, to make them again in less time.
+class CallSequence {
+ public:
+  virtual ~CallSequence() = default;
 };
 
 // What a device does for training: forward and backward of every layer, the loss, the optimiser.
@@ -115,6 +131,15 @@ class BasicTrainingBackend {
   virtual void to_host_sync(void* host_to, const void* from, std::size_t bytes) = 0;
   virtual void fill_zero(void* to, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
+
+  // Makes `calls`: functions of this backend without allocate, synchronize, and those named
+  // *_to_device and *_sync. A sequence, null at first, stands for always the same calls, with the
+  // same pointers and numbers: only what memory holds may differ from time to time. So a device may
+  // record them and repeat the record instead. `name` is for profilers.
+  virtual void repeat(const char* /*name*/, std::unique_ptr<CallSequence>& /*sequence*/,
+                      const std::function<void()>& calls) {
+    calls();
+  }
 
   // Of one activation.
   virtual std::size_t activation_bytes() const { return sizeof(Real); }
@@ -177,12 +202,12 @@ class BasicTrainingBackend {
   virtual void standardise_bwd(void* grad_x, const void* grad_y, const Real* scale, std::size_t n,
                                std::size_t d) = 0;
 
-  // Multiplies values [count] by 0 or 1 / (1 - rate), 0 <= rate < 1, in place: forward and backward
-  // are the same call. Which ones fall is defined by (seed, first_index + i) alone, in
-  // kernels/nn/dropout.h, so that every device drops the same units, and a part of a batch those
-  // that the whole batch would.
-  virtual void dropout(void* values, std::size_t first_index, std::size_t count, double rate,
-                       std::uint64_t seed) = 0;
+  // Multiplies values [count] by 0 or 1 / (1 - drop_probability), in place: forward and backward
+  // are the same call. Which ones fall is defined in kernels/nn/dropout.h, so that every device
+  // drops the same units, and a part of a batch those that the whole batch would.
+  // batch [1] on the device, written by to_device.
+  virtual void dropout(void* values, const DropoutBatch* batch, std::size_t count,
+                       const DropoutParams& params) = 0;
 
   // losses [n] = -sum_k targets log softmax(logits), and grad_logits [n, k] of their sum. targets
   // [n, k] >= 0 need not add up to 1: label smoothing, mixup, class weights and the division by the
@@ -194,12 +219,16 @@ class BasicTrainingBackend {
   virtual void add_squares(double* total, const Real* gradient, std::size_t count) = 0;
   // factor [1] = min(1, max_norm / (sqrt(total) + 1e-6)), as torch.nn.utils.clip_grad_norm_
   virtual void clip_factor(Real* factor, const double* total, double max_norm) = 0;
+  // Writes a step where adamw and sgd read it: to [sizeof(OptimiserStep)] bytes.
+  virtual void optimiser_step_to_device(void* to, const OptimiserStep& step) {
+    to_device(to, &step, sizeof step);
+  }
   // Every gradient is multiplied by factor [1] first; null: by 1.
   virtual void adamw(Real* parameters, Real* first_moment, Real* second_moment,
-                     const Real* gradient, const Real* factor, std::size_t count,
-                     const AdamWStep& step) = 0;
+                     const Real* gradient, const Real* factor, std::size_t count, const void* step,
+                     const AdamWRule& rule) = 0;
   virtual void sgd(Real* parameters, Real* momentum, const Real* gradient, const Real* factor,
-                   std::size_t count, const SgdStep& step) = 0;
+                   std::size_t count, const void* step, const SgdRule& rule) = 0;
 };
 
 using TrainingBackend = BasicTrainingBackend<float>;

@@ -81,6 +81,7 @@ BasicVggishTraining<Real>::BasicVggishTraining(BasicTrainingBackend<Real>& backe
     parameter_memory_.push_back(backend_.allocate(parameter.count * sizeof(Real)));
   }
   const std::size_t d = net.embedding_size();
+  dropout_batch_ = backend_.allocate(sizeof(DropoutBatch));
   mean_ = backend_.allocate(d * sizeof(Real));
   scale_ = backend_.allocate(d * sizeof(Real));
   set_standardisation(std::vector<Real>(d, 0), std::vector<Real>(d, 1));
@@ -132,6 +133,7 @@ void BasicVggishTraining<Real>::release_batch() {
     *memory = {};
   }
   batch_ = 0;
+  sequences_.clear();
 }
 
 template <class Real>
@@ -216,9 +218,27 @@ template <class Real>
 void BasicVggishTraining<Real>::drop(void* values, std::size_t layer) {
   const LayerState& state = layers_[layer];
   if (state.dropped && dropout_.rate > 0) {
-    backend_.dropout(values, dropout_.first_example * state.output_count,
-                     batch_ * state.output_count, dropout_.rate,
-                     dropout_.seed + (static_cast<std::uint64_t>(layer) << 56));
+    backend_.dropout(values, dropout_batch_.as<DropoutBatch>(), batch_ * state.output_count,
+                     {.drop_probability = dropout_.rate,
+                      .seed_offset = static_cast<std::uint64_t>(layer) << 56,
+                      .example_values = static_cast<std::int64_t>(state.output_count)});
+  }
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::repeat(const char* name, GradientMode mode,
+                                       const std::function<void()>& calls) {
+  backend_.repeat(name, sequences_[{name, mode, batch_, first_trainable_, dropout_.rate}], calls);
+}
+
+template <class Real>
+void BasicVggishTraining<Real>::forward_layers() {
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+    if (layer == net_.body.size()) {
+      backend_.standardise(standardised_.as<void>(), layers_[layer - 1].output.template as<void>(),
+                           mean_.as<Real>(), scale_.as<Real>(), batch_, net_.embedding_size());
+    }
+    forward_layer(layer, input_of(layer));
   }
 }
 
@@ -295,13 +315,9 @@ void BasicVggishTraining<Real>::forward(std::span<const Real> logmel, std::size_
   batch_ = n;
   dropout_ = dropout;
   backend_.activations_to_device(input_.as<void>(), logmel.data(), logmel.size());
-  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-    if (layer == net_.body.size()) {
-      backend_.standardise(standardised_.as<void>(), layers_[layer - 1].output.template as<void>(),
-                           mean_.as<Real>(), scale_.as<Real>(), n, net_.embedding_size());
-    }
-    forward_layer(layer, input_of(layer));
-  }
+  const DropoutBatch place{dropout.seed, static_cast<std::int64_t>(dropout.first_example)};
+  backend_.to_device(dropout_batch_.as<void>(), &place, sizeof place);
+  repeat("forward", GradientMode::kOverwrite, [this] { forward_layers(); });
   backend_.activations_to_host_sync(logits.data(), layers_.back().output.template as<void>(),
                                     logits.size());
 }
@@ -317,12 +333,14 @@ template <class Real>
 void BasicVggishTraining<Real>::backward(std::span<const Real> targets, GradientMode mode,
                                          std::span<Real> losses) {
   backend_.to_device(targets_.as<Real>(), targets.data(), targets.size_bytes());
-  backend_.softmax_cross_entropy(losses_.as<Real>(), grad_output_.as<void>(),
-                                 layers_.back().output.template as<void>(), targets_.as<Real>(),
-                                 batch_, net_.num_classes);
-  for (std::size_t layer = layers_.size(); layer-- > first_trainable_;) {
-    backward_layer(layer, mode);
-  }
+  repeat("backward", mode, [this, mode] {
+    backend_.softmax_cross_entropy(losses_.as<Real>(), grad_output_.as<void>(),
+                                   layers_.back().output.template as<void>(), targets_.as<Real>(),
+                                   batch_, net_.num_classes);
+    for (std::size_t layer = layers_.size(); layer-- > first_trainable_;) {
+      backward_layer(layer, mode);
+    }
+  });
   backend_.to_host_sync(losses.data(), losses_.as<Real>(), losses.size_bytes());
 }
 

@@ -2,8 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -109,10 +113,12 @@ class BasicVggishTraining {
 
   void allocate_batch();
   void release_batch();
+  void forward_layers();
   void forward_layer(std::size_t layer, const void* x);
   void backward_layer(std::size_t layer, GradientMode mode);
   const void* input_of(std::size_t layer) const;
   void drop(void* values, std::size_t layer);
+  void repeat(const char* name, GradientMode mode, const std::function<void()>& calls);
 
   BasicTrainingBackend<Real>& backend_;
   TrainingNet net_;
@@ -121,10 +127,15 @@ class BasicVggishTraining {
   std::vector<DeviceMemory> parameter_memory_, gradient_memory_;
   std::vector<LayerState> layers_;
   DeviceMemory input_, standardised_, mean_, scale_, targets_, losses_;
+  DeviceMemory dropout_batch_;
   DeviceMemory grad_output_, grad_other_;  // of the layer at hand; they change places
   std::size_t first_trainable_ = 0;
   std::size_t batch_ = 0;  // of the last forward pass
   Dropout dropout_;
+  // Of forward and backward passes, by everything that decides on their calls.
+  std::map<std::tuple<std::string, GradientMode, std::size_t, std::size_t, double>,
+           std::unique_ptr<CallSequence>>
+      sequences_;
 };
 
 using VggishTraining = BasicVggishTraining<float>;

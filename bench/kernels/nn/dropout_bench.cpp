@@ -7,17 +7,19 @@
 namespace vggroove::bench {
 namespace {
 
-constexpr DropoutParams kParams{.drop_probability = 0.5F, .seed = 3};
+constexpr DropoutParams kParams{.drop_probability = 0.5};
+constexpr DropoutBatch kBatch{.seed = 3};
 constexpr std::int64_t kVerified = 4096;
 
 template <class T>
 Prepared prepare(std::int64_t count) {
   const auto input = random_values<T>(count, 1);
   const KernelArray<T> x(input), y(count);
-  return {[=](Stream stream) { dropout(stream, y.data(), x.data(), 0, count, kParams); },
+  const KernelArray<DropoutBatch> batch(std::vector{kBatch});
+  return {[=](Stream stream) { dropout(stream, y.data(), x.data(), batch.data(), count, kParams); },
           [=] {
             std::vector<double> expected(kVerified);
-            dropout_multipliers_ref(expected.data(), 0, kVerified, kParams);
+            dropout_multipliers_ref(expected.data(), kBatch, kVerified, kParams);
             const auto values = in_double(input);
             for (std::int64_t i = 0; i < kVerified; ++i) {
               expected[i] *= values[i];

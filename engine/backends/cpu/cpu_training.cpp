@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -116,10 +115,9 @@ void CpuTraining::standardise_bwd(void* grad_x_data, const void* grad_y_data, co
   const auto* const grad_y = static_cast<const float*>(grad_y_data);
   standardise_bwd_on_host(grad_x, grad_y, scale, n, d);
 }
-void CpuTraining::dropout(void* values_data, std::size_t first_index, std::size_t count,
-                          double rate, std::uint64_t seed) {
-  auto* const values = static_cast<float*>(values_data);
-  dropout_on_host(values, first_index, count, rate, seed);
+void CpuTraining::dropout(void* values_data, const DropoutBatch* batch, std::size_t count,
+                          const DropoutParams& params) {
+  dropout_on_host(static_cast<float*>(values_data), *batch, count, params);
 }
 void CpuTraining::softmax_cross_entropy(float* losses, void* grad_logits_data,
                                         const void* logits_data, const float* targets,
@@ -146,24 +144,25 @@ void CpuTraining::clip_factor(float* factor, const double* total, double max_nor
 
 void CpuTraining::adamw(float* parameters, float* first_moment, float* second_moment,
                         const float* gradient, const float* factor, std::size_t count,
-                        const AdamWStep& step) {
-  const AdamWCorrections corrections{1 - std::pow(step.beta1, static_cast<double>(step.step)),
-                                     1 - std::pow(step.beta2, static_cast<double>(step.step))};
+                        const void* step_data, const AdamWRule& rule) {
+  const auto& step = *static_cast<const OptimiserStep*>(step_data);
   const float scale = factor != nullptr ? *factor : 1;
   team_.run(pieces_of(count, kPieceValues), [&](std::size_t piece, unsigned) {
     const std::size_t i = piece * kPieceValues;
     adamw_part(parameters + i, first_moment + i, second_moment + i, gradient + i, scale,
-               std::min(kPieceValues, count - i), step, corrections);
+               std::min(kPieceValues, count - i), step, rule);
   });
 }
 
 void CpuTraining::sgd(float* parameters, float* momentum, const float* gradient,
-                      const float* factor, std::size_t count, const SgdStep& step) {
+                      const float* factor, std::size_t count, const void* step_data,
+                      const SgdRule& rule) {
+  const auto& step = *static_cast<const OptimiserStep*>(step_data);
   const float scale = factor != nullptr ? *factor : 1;
   team_.run(pieces_of(count, kPieceValues), [&](std::size_t piece, unsigned) {
     const std::size_t i = piece * kPieceValues;
     sgd_part(parameters + i, momentum + i, gradient + i, scale, std::min(kPieceValues, count - i),
-             step);
+             step, rule);
   });
 }
 

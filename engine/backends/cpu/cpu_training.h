@@ -74,17 +74,18 @@ class CpuTraining : public TrainingBackend {
                    std::size_t n, std::size_t d) override;
   void standardise_bwd(void* grad_x_data, const void* grad_y_data, const float* scale,
                        std::size_t n, std::size_t d) override;
-  void dropout(void* values_data, std::size_t first_index, std::size_t count, double rate,
-               std::uint64_t seed) override;
+  void dropout(void* values_data, const DropoutBatch* batch, std::size_t count,
+               const DropoutParams& params) override;
   void softmax_cross_entropy(float* losses, void* grad_logits_data, const void* logits_data,
                              const float* targets, std::size_t n, std::size_t k) override;
 
   void add_squares(double* total, const float* gradient, std::size_t count) override;
   void clip_factor(float* factor, const double* total, double max_norm) override;
   void adamw(float* parameters, float* first_moment, float* second_moment, const float* gradient,
-             const float* factor, std::size_t count, const AdamWStep& step) override;
+             const float* factor, std::size_t count, const void* step,
+             const AdamWRule& rule) override;
   void sgd(float* parameters, float* momentum, const float* gradient, const float* factor,
-           std::size_t count, const SgdStep& step) override;
+           std::size_t count, const void* step, const SgdRule& rule) override;
 
  private:
   // A scratch memory that only grows: one per thread, and shared ones for a whole operation.

@@ -33,13 +33,14 @@ HWY_INLINE void for_each_vector(std::size_t count, const Body& body) {
 
 void adamw(float* HWY_RESTRICT parameters, float* HWY_RESTRICT first, float* HWY_RESTRICT second,
            const float* HWY_RESTRICT gradient, float factor, std::size_t count,
-           const AdamWStep& step, const AdamWCorrections& corrections) {
-  const auto keep = static_cast<float>(1 - step.learning_rate * step.weight_decay);
-  const auto blend1 = static_cast<float>(1 - step.beta1);
-  const auto blend2 = static_cast<float>(1 - step.beta2);
-  const auto rate = static_cast<float>(-step.learning_rate / corrections.first);
-  const auto scale = static_cast<float>(1 / corrections.second);
-  const auto epsilon = static_cast<float>(step.epsilon);
+           const OptimiserStep& step, const AdamWRule& rule) {
+  const double learning_rate = step.learning_rate * rule.learning_rate_scale;
+  const auto keep = static_cast<float>(1 - learning_rate * rule.weight_decay);
+  const auto blend1 = static_cast<float>(1 - rule.beta1);
+  const auto blend2 = static_cast<float>(1 - rule.beta2);
+  const auto rate = static_cast<float>(-learning_rate / step.bias_correction1);
+  const auto scale = static_cast<float>(1 / step.bias_correction2);
+  const auto epsilon = static_cast<float>(rule.epsilon);
   for_each_vector(count, [&](auto d, std::size_t i) HWY_ATTR {
     const auto g = hn::Mul(hn::LoadU(d, gradient + i), hn::Set(d, factor));
     auto m = hn::LoadU(d, first + i);
@@ -55,10 +56,11 @@ void adamw(float* HWY_RESTRICT parameters, float* HWY_RESTRICT first, float* HWY
 }
 
 void sgd(float* HWY_RESTRICT parameters, float* HWY_RESTRICT momentum,
-         const float* HWY_RESTRICT gradient, float factor, std::size_t count, const SgdStep& step) {
-  const auto decay = static_cast<float>(step.weight_decay);
-  const auto rate = static_cast<float>(-step.learning_rate);
-  const auto keep = static_cast<float>(step.momentum);
+         const float* HWY_RESTRICT gradient, float factor, std::size_t count,
+         const OptimiserStep& step, const SgdRule& rule) {
+  const auto decay = static_cast<float>(rule.weight_decay);
+  const auto rate = static_cast<float>(-step.learning_rate * rule.learning_rate_scale);
+  const auto keep = static_cast<float>(rule.momentum);
   for_each_vector(count, [&](auto d, std::size_t i) HWY_ATTR {
     const auto p = hn::LoadU(d, parameters + i);
     const auto g =
@@ -203,14 +205,13 @@ HWY_EXPORT(mask);
 }  // namespace
 
 void adamw_part(float* parameters, float* first_moment, float* second_moment, const float* gradient,
-                float factor, std::size_t count, const AdamWStep& step,
-                const AdamWCorrections& corrections) {
+                float factor, std::size_t count, const OptimiserStep& step, const AdamWRule& rule) {
   HWY_DYNAMIC_DISPATCH(adamw)
-  (parameters, first_moment, second_moment, gradient, factor, count, step, corrections);
+  (parameters, first_moment, second_moment, gradient, factor, count, step, rule);
 }
 void sgd_part(float* parameters, float* momentum, const float* gradient, float factor,
-              std::size_t count, const SgdStep& step) {
-  HWY_DYNAMIC_DISPATCH(sgd)(parameters, momentum, gradient, factor, count, step);
+              std::size_t count, const OptimiserStep& step, const SgdRule& rule) {
+  HWY_DYNAMIC_DISPATCH(sgd)(parameters, momentum, gradient, factor, count, step, rule);
 }
 double sum_of_squares_part(const float* values, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(sum_of_squares)(values, count);

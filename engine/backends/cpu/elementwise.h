@@ -9,15 +9,10 @@
 // callers divide the work. Arrays at float alignment, any count.
 namespace vggroove::cpu {
 
-// step.step is not used: the bias corrections of the step are given.
-struct AdamWCorrections {
-  double first = 1, second = 1;  // 1 - beta^step
-};
 void adamw_part(float* parameters, float* first_moment, float* second_moment, const float* gradient,
-                float factor, std::size_t count, const AdamWStep& step,
-                const AdamWCorrections& corrections);
+                float factor, std::size_t count, const OptimiserStep& step, const AdamWRule& rule);
 void sgd_part(float* parameters, float* momentum, const float* gradient, float factor,
-              std::size_t count, const SgdStep& step);
+              std::size_t count, const OptimiserStep& step, const SgdRule& rule);
 // Sums of 2^12 values are made in fp32, their total in double.
 double sum_of_squares_part(const float* values, std::size_t count);
 

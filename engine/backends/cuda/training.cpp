@@ -1,6 +1,7 @@
 #include "engine/backends/cuda/training.h"
 
-#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,8 @@
 #include "kernels/optim/global_norm.h"
 #include "kernels/optim/sgd.h"
 
+#include <nvtx3/nvtx3.hpp>
+
 namespace vggroove::cuda {
 namespace {
 
@@ -29,15 +32,23 @@ Pool2x2Shape kernel_shape(const MaxPoolShape& shape) {
           static_cast<int>(shape.channels)};
 }
 
+// Calls run as they are until nothing has to be made for them any more: plans, scratch memory, what
+// libraries load. A capture forbids all that.
+struct CapturedCalls : CallSequence {
+  bool ran = false;
+  std::uint64_t generation = 0;  // of the backend's, when they ran
+  CudaGraph graph;
+};
+
 }  // namespace
 
 CudaTraining::CudaTraining(const CudaTrainingSettings& settings)
     : description_(describe_device(settings.device_name)),
       precision_(settings.precision),
       processes_(*settings.processes),
+      captures_(settings.captures),
       cudnn_(stream_),
-      plans_(cudnn::DeviceProperties::of_device(0), settings.plan_folder),
-      step_(std::max(sizeof(AdamwStep), sizeof(float))) {}
+      plans_(cudnn::DeviceProperties::of_device(0), settings.plan_folder) {}
 
 // Memory is given back only when nothing works on it any more.
 CudaTraining::~CudaTraining() {
@@ -49,6 +60,7 @@ DeviceMemory CudaTraining::allocate(std::size_t bytes) {
   void* const data = buffer->data();
   fill_zero(data, bytes);
   return {data, bytes, [this, owner = buffer.release()] {
+            ++generation_;
             rounded_.freed(owner->data(), owner->bytes());
             delete owner;
           }};
@@ -69,6 +81,30 @@ void CudaTraining::fill_zero(void* to, std::size_t bytes) {
 }
 void CudaTraining::synchronize() {
   stream_.synchronize();
+}
+
+void CudaTraining::repeat(const char* name, std::unique_ptr<CallSequence>& sequence,
+                          const std::function<void()>& calls) {
+  const nvtx3::scoped_range range(name);
+  if (!captures_) {
+    calls();
+    return;
+  }
+  if (sequence == nullptr) {
+    sequence = std::make_unique<CapturedCalls>();
+  }
+  auto& captured = static_cast<CapturedCalls&>(*sequence);
+  if (!captured.ran || captured.generation != generation_) {
+    captured = {};
+    calls();
+    captured.ran = true;
+    captured.generation = generation_;  // the calls may have moved scratch memory
+    return;
+  }
+  if (!captured.graph) {
+    captured.graph = CudaGraph(stream_, calls);
+  }
+  captured.graph.launch(stream_);
 }
 
 void CudaTraining::activations_to_device(void* to, const float* host_from, std::size_t count) {
@@ -101,6 +137,7 @@ void CudaTraining::all_reduce_sum(float* values, std::size_t count) {
 void* CudaTraining::scratch(Scratch which, std::size_t bytes) {
   DeviceBuffer& buffer = scratches_[which];
   if (buffer.bytes() < bytes) {
+    ++generation_;
     buffer = DeviceBuffer();  // before the larger one is there
     buffer = DeviceBuffer(bytes);
   }
@@ -133,8 +170,13 @@ void CudaTraining::maxpool2x2_bwd(void* grad_x, const void* grad_y, const void* 
 }
 
 void* CudaTraining::operand(const float* parameters, std::size_t count) {
-  return is_bf16() ? static_cast<void*>(rounded_.of(stream_, parameters, count))
-                   : const_cast<float*>(parameters);
+  if (!is_bf16()) {
+    return const_cast<float*>(parameters);
+  }
+  if (rounded_.find(parameters, count) == nullptr) {
+    ++generation_;
+  }
+  return rounded_.of(stream_, parameters, count);
 }
 
 void CudaTraining::sum_biases(float* grad_biases, const void* grad_y, GradientMode mode,
@@ -177,12 +219,11 @@ void CudaTraining::standardise_bwd(void* grad_x, const void* grad_y, const float
   });
 }
 
-void CudaTraining::dropout(void* values, std::size_t first_index, std::size_t count, double rate,
-                           std::uint64_t seed) {
+void CudaTraining::dropout(void* values, const DropoutBatch* batch, std::size_t count,
+                           const DropoutParams& params) {
   in_activation_type([&](auto type) {
     auto* const typed = static_cast<decltype(type)*>(values);
-    vggroove::dropout(stream_.get(), typed, typed, as_count(first_index), as_count(count),
-                      {rate, seed});
+    vggroove::dropout(stream_.get(), typed, typed, batch, as_count(count), params);
   });
 }
 
@@ -206,34 +247,43 @@ void CudaTraining::clip_factor(float* factor, const double* total, double max_no
   vggroove::clip_factor(stream_.get(), factor, total, max_norm);
 }
 
+// As the kernels of both optimisers read it: that of SGD the learning rate alone.
+void CudaTraining::optimiser_step_to_device(void* to, const OptimiserStep& step) {
+  static_assert(sizeof(AdamwStep) <= sizeof(OptimiserStep) &&
+                offsetof(AdamwStep, learning_rate) == 0);
+  const AdamwStep values{static_cast<float>(step.learning_rate),
+                         static_cast<float>(step.bias_correction1),
+                         static_cast<float>(std::sqrt(step.bias_correction2))};
+  to_device(to, &values, sizeof values);
+}
+
 void CudaTraining::adamw(float* parameters, float* first_moment, float* second_moment,
                          const float* gradient, const float* factor, std::size_t count,
-                         const AdamWStep& step) {
-  const AdamwParams params{.beta1 = step.beta1, .beta2 = step.beta2, .epsilon = step.epsilon};
-  const AdamwStep now = adamw_step(params, step.learning_rate, step.step);
-  to_device(step_.data(), &now, sizeof now);
+                         const void* step, const AdamWRule& rule) {
   const AdamwTensor tensor{.parameter = parameters,
                            .first_moment = first_moment,
                            .second_moment = second_moment,
                            .grad = gradient,
                            .parameter_bf16 = rounded_.find(parameters, count),
                            .count = as_count(count),
-                           .weight_decay = static_cast<float>(step.weight_decay)};
-  vggroove::adamw(stream_.get(), {&tensor, 1}, step_.as<AdamwStep>(), factor, params);
+                           .learning_rate_scale = static_cast<float>(rule.learning_rate_scale),
+                           .weight_decay = static_cast<float>(rule.weight_decay)};
+  vggroove::adamw(stream_.get(), {&tensor, 1}, static_cast<const AdamwStep*>(step), factor,
+                  {.beta1 = rule.beta1, .beta2 = rule.beta2, .epsilon = rule.epsilon});
 }
 
 void CudaTraining::sgd(float* parameters, float* momentum, const float* gradient,
-                       const float* factor, std::size_t count, const SgdStep& step) {
-  const auto learning_rate = static_cast<float>(step.learning_rate);
-  to_device(step_.data(), &learning_rate, sizeof learning_rate);
+                       const float* factor, std::size_t count, const void* step,
+                       const SgdRule& rule) {
   const SgdTensor tensor{.parameter = parameters,
                          .momentum_buffer = momentum,
                          .grad = gradient,
                          .parameter_bf16 = rounded_.find(parameters, count),
                          .count = as_count(count),
-                         .weight_decay = static_cast<float>(step.weight_decay)};
-  vggroove::sgd(stream_.get(), {&tensor, 1}, step_.as<float>(), factor,
-                static_cast<float>(step.momentum));
+                         .learning_rate_scale = static_cast<float>(rule.learning_rate_scale),
+                         .weight_decay = static_cast<float>(rule.weight_decay)};
+  vggroove::sgd(stream_.get(), {&tensor, 1}, &static_cast<const AdamwStep*>(step)->learning_rate,
+                factor, static_cast<float>(rule.momentum));
 }
 
 }  // namespace vggroove::cuda

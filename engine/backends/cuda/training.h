@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +24,7 @@ struct CudaTrainingSettings {
   std::string device_name;            // "cuda" or "sim", for description()
   std::filesystem::path plan_folder;  // as of CudaSettings
   Communicator* processes = &single_process();
+  bool captures = true;  // repeated calls as CUDA graphs
 };
 
 // Training on device 0: convolutions by cuDNN, dense layers by cuBLASLt, everything else by our
@@ -47,6 +50,9 @@ class CudaTraining : public TrainingBackend {
   void to_host_sync(void* host_to, const void* from, std::size_t bytes) override;
   void fill_zero(void* to, std::size_t bytes) override;
   void synchronize() override;
+  // Runs a sequence the first time, captures it the second, and replays the graph from then on.
+  void repeat(const char* name, std::unique_ptr<CallSequence>& sequence,
+              const std::function<void()>& calls) override;
 
   std::size_t activation_bytes() const override {
     return is_bf16() ? sizeof(BFloat16) : sizeof(float);
@@ -87,17 +93,19 @@ class CudaTraining : public TrainingBackend {
                    std::size_t d) override;
   void standardise_bwd(void* grad_x, const void* grad_y, const float* scale, std::size_t n,
                        std::size_t d) override;
-  void dropout(void* values, std::size_t first_index, std::size_t count, double rate,
-               std::uint64_t seed) override;
+  void dropout(void* values, const DropoutBatch* batch, std::size_t count,
+               const DropoutParams& params) override;
   void softmax_cross_entropy(float* losses, void* grad_logits, const void* logits,
                              const float* targets, std::size_t n, std::size_t k) override;
 
   void add_squares(double* total, const float* gradient, std::size_t count) override;
   void clip_factor(float* factor, const double* total, double max_norm) override;
+  void optimiser_step_to_device(void* to, const OptimiserStep& step) override;
   void adamw(float* parameters, float* first_moment, float* second_moment, const float* gradient,
-             const float* factor, std::size_t count, const AdamWStep& step) override;
+             const float* factor, std::size_t count, const void* step,
+             const AdamWRule& rule) override;
   void sgd(float* parameters, float* momentum, const float* gradient, const float* factor,
-           std::size_t count, const SgdStep& step) override;
+           std::size_t count, const void* step, const SgdRule& rule) override;
 
  private:
   // What calls need for themselves, from one call to the next: a library's workspace, partial sums
@@ -136,6 +144,10 @@ class CudaTraining : public TrainingBackend {
   std::string description_;
   Precision precision_;
   Communicator& processes_;
+  bool captures_;
+  // Grows with everything that moves or goes away, and with every copy of weights that comes: what
+  // graphs of before would still use, or not yet write.
+  std::uint64_t generation_ = 0;
   CudaStream stream_;
   CudnnHandle cudnn_;
   CublasLtHandle cublaslt_;
@@ -143,7 +155,6 @@ class CudaTraining : public TrainingBackend {
   StagedCopies copies_;
   Bf16Copies rounded_;  // of parameters; empty unless is_bf16()
   std::array<DeviceBuffer, kNumScratches> scratches_;
-  DeviceBuffer step_;  // what the optimiser's kernels read on the device
   // By pass and sizes: the cache's own keys are texts.
   std::map<std::array<std::size_t, 6>, std::shared_ptr<const cudnn::Plan>> conv_plans_;
   std::map<std::array<std::size_t, 6>, std::optional<DensePlan>> dense_plans_;

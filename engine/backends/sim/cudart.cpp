@@ -31,6 +31,7 @@ cudaError_t call(Call&& body) {
 cudaError_t allocate(MemoryKind kind, void** data, std::size_t bytes) {
   cudaError_t result = cudaSuccess;
   const cudaError_t lost = call([&](Simulator& gpu) {
+    gpu.forbid_in_capture(kind == MemoryKind::kDevice ? "cudaMalloc" : "cudaHostAlloc");
     *data = gpu.memory.allocate(kind, bytes);
     result = *data == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
   });
@@ -40,6 +41,7 @@ cudaError_t allocate(MemoryKind kind, void** data, std::size_t bytes) {
 cudaError_t release(MemoryKind kind, void* data) {
   return call([&](Simulator& gpu) {
     if (data != nullptr) {
+      gpu.forbid_in_capture(kind == MemoryKind::kDevice ? "cudaFree" : "cudaFreeHost");
       gpu.host_waits_for_all();  // as cudaFree and cudaFreeHost do
       gpu.memory.release(kind, data);
     }
@@ -115,7 +117,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return call([&](Simulator& gpu) { gpu.record(event, stream); });
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return call([&](Simulator& gpu) { gpu.host_waits_for(event); });
+  return call([&](Simulator& gpu) {
+    gpu.forbid_in_capture("cudaEventSynchronize");
+    gpu.host_waits_for(event);
+  });
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <thread>
 
 #include "engine/backends/sim/kernel_launches.h"
 #include "engine/backends/sim/violation.h"
@@ -18,7 +19,8 @@ struct CUgraphExec_st {
 struct CUstream_st {
   std::size_t index = 0;
   vggroove::sim::Clock clock;           // what is over when the next operation begins
-  std::unique_ptr<CUgraph_st> capture;  // while it is captured
+  std::unique_ptr<CUgraph_st> capture;  // while it is captured,
+  std::thread::id capturing;            // by this thread
 };
 struct CUevent_st {
   bool recorded = false;
@@ -213,6 +215,15 @@ void Simulator::begin_capture(cudaStream_t stream) {
     throw Violation("cudaStreamBeginCapture: the stream is being captured");
   }
   captured.capture = std::make_unique<CUgraph_st>();
+  captured.capturing = std::this_thread::get_id();
+}
+
+void Simulator::forbid_in_capture(const char* call) const {
+  for (const cudaStream_t stream : streams_) {
+    if (stream->capture != nullptr && stream->capturing == std::this_thread::get_id()) {
+      throw Violation(fmt::format("{}: while this thread captures a stream", call));
+    }
+  }
 }
 
 cudaGraph_t Simulator::end_capture(cudaStream_t stream) {

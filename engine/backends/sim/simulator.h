@@ -73,6 +73,9 @@ class Simulator {
   void record(cudaEvent_t event, cudaStream_t stream);
   void make_wait(cudaStream_t stream, cudaEvent_t event);
   void begin_capture(cudaStream_t stream);
+  // Throws Violation where this thread is capturing a stream, so that CUDA would refuse the call
+  // and drop the capture: allocations, and waiting for what has not been launched.
+  void forbid_in_capture(const char* call) const;
   cudaGraph_t end_capture(cudaStream_t stream);
   cudaGraphExec_t instantiate(cudaGraph_t graph);
   void destroy(cudaGraph_t graph);

@@ -211,7 +211,11 @@ Results<Real> run_small_operations(BasicTrainingBackend<Real>& backend, std::siz
   backend.softmax_cross_entropy(losses.data(), y.data(), x.data(), targets.data(), n, k);
   results.push_back(losses.values());
   results.push_back(y.values());
-  backend.dropout(y.data(), 5, count, 0.25, 99);
+  const DropoutBatch batch{.seed = 99, .first_example = 5};
+  const DeviceMemory batch_memory = backend.allocate(sizeof batch);
+  backend.to_device(batch_memory.as<void>(), &batch, sizeof batch);
+  backend.dropout(y.data(), batch_memory.as<DropoutBatch>(), count,
+                  {.drop_probability = 0.25, .seed_offset = 7, .example_values = 3});
   results.push_back(y.values());
 
   const double start = 0.5;
@@ -223,13 +227,15 @@ Results<Real> run_small_operations(BasicTrainingBackend<Real>& backend, std::siz
   backend.add_squares(total.as<double>(), gradient.data(), count);
   backend.clip_factor(factor.data(), total.as<double>(), 0.75);
   results.push_back(factor.values());
+  const DeviceMemory step = backend.allocate(sizeof(OptimiserStep));
+  backend.optimiser_step_to_device(step.as<void>(), optimiser_step(0.02, 3));
   backend.adamw(parameters.data(), first.data(), second.data(), gradient.data(), factor.data(),
-                count, {.learning_rate = 0.01, .weight_decay = 0.1, .step = 3});
+                count, step.as<void>(), {.learning_rate_scale = 0.5, .weight_decay = 0.1});
   for (Array<Real>* array : {&parameters, &first, &second}) {
     results.push_back(array->values());
   }
-  backend.sgd(parameters.data(), first.data(), gradient.data(), nullptr, count,
-              {.learning_rate = 0.01, .weight_decay = 0.1});
+  backend.sgd(parameters.data(), first.data(), gradient.data(), nullptr, count, step.as<void>(),
+              {.learning_rate_scale = 0.5, .weight_decay = 0.1});
   results.push_back(parameters.values());
   results.push_back(first.values());
   return results;
@@ -266,6 +272,7 @@ void compare_optimisers_with_pytorch(BasicTrainingBackend<Real>& backend, double
     Array<Real> first(backend, std::vector<double>(count)),
         second(backend, std::vector<double>(count));
     const DeviceMemory total = backend.allocate(sizeof(double));
+    const DeviceMemory step_memory = backend.allocate(sizeof(OptimiserStep));
     for (std::size_t step = 0; step < expected["after"].size(); ++step) {
       Array<Real> gradient(backend, values(count, step + 1));
       const double clip = expected["clip"];
@@ -277,14 +284,14 @@ void compare_optimisers_with_pytorch(BasicTrainingBackend<Real>& backend, double
         expect_within(std::abs(factor.values()[0] - clip / (norm + 1e-6)), tolerance, "factor");
       }
       const Real* const scale = clip > 0 ? factor.data() : nullptr;
+      backend.optimiser_step_to_device(step_memory.as<void>(),
+                                       optimiser_step(0.01, static_cast<std::int64_t>(step) + 1));
       if (std::string(name) == "sgd") {
         backend.sgd(parameters.data(), first.data(), gradient.data(), scale, count,
-                    {.learning_rate = 0.01, .weight_decay = 0.1, .momentum = 0.9});
+                    step_memory.as<void>(), {.weight_decay = 0.1, .momentum = 0.9});
       } else {
         backend.adamw(parameters.data(), first.data(), second.data(), gradient.data(), scale, count,
-                      {.learning_rate = 0.01,
-                       .weight_decay = 0.1,
-                       .step = static_cast<std::int64_t>(step) + 1});
+                      step_memory.as<void>(), {.weight_decay = 0.1});
       }
       expect_within(
           max_abs_difference<Real, double>(

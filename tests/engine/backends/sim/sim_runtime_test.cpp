@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "engine/backends/cuda/check.h"
 #include "engine/backends/cuda/owners.h"
@@ -216,6 +217,26 @@ TEST_F(SimRuntime, a_capture_that_fails_leaves_the_stream_usable) {
   expect_violation("is being captured",
                    [&] { const CudaGraph graph(stream, [&] { stream.synchronize(); }); });
   stream.synchronize();
+}
+
+// CUDA refuses them, and drops the capture.
+TEST_F(SimRuntime, a_capture_forbids_allocating_freeing_and_waiting) {
+  const CudaStream stream;
+  const CudaEvent event;
+  event.record(stream);
+  const DeviceBuffer device(kBytes);
+  const PinnedBuffer pinned(kBytes);
+  const auto expect_forbidden = [&](const char* call, const std::function<void()>& body) {
+    expect_violation(std::string(call) + ": while this thread captures",
+                     [&] { const CudaGraph graph(stream, body); });
+  };
+  expect_forbidden("cudaMalloc", [] { const DeviceBuffer more(kBytes); });
+  expect_forbidden("cudaHostAlloc", [] { const PinnedBuffer more(kBytes); });
+  expect_forbidden("cudaFree", [&] { cudaFree(device.data()); });
+  expect_forbidden("cudaFreeHost", [&] { cudaFreeHost(pinned.data()); });
+  expect_forbidden("cudaEventSynchronize", [&] { event.synchronize(); });
+  const CudaGraph other_threads_may(
+      stream, [] { std::thread([] { const DeviceBuffer more(kBytes); }).join(); });
 }
 
 TEST_F(SimRuntime, what_is_not_given_back_is_reported) {

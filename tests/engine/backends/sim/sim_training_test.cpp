@@ -17,14 +17,11 @@
 #include "tests/engine/nets/training_golden.h"
 #include "tests/support/compare.h"
 #include "tests/support/expect_error.h"
-#include "tests/train/toy_features.h"
-#include "train/finetune.h"
 
 namespace vggroove {
 namespace {
 
 using cuda::CudaTraining;
-using sim::Memory;
 using sim::Simulator;
 using testing::expect_within;
 
@@ -109,13 +106,15 @@ StepResult training_step(TrainingBackend& backend, std::size_t part) {
   }
   backend.clip_factor(factor.as<float>(), total.as<double>(), 1e-2);
   backend.to_host_sync(&result.clip, factor.as<float>(), sizeof(float));
+  const DeviceMemory step = backend.allocate(sizeof(OptimiserStep));
+  backend.optimiser_step_to_device(step.as<void>(), optimiser_step(0.01, 1));
   for (std::size_t i = 0; i < net.parameters().size(); ++i) {
     const std::size_t count = net.parameters()[i].count;
     const DeviceMemory first = backend.allocate(count * sizeof(float)),
                        second = backend.allocate(count * sizeof(float));
     // An epsilon above most gradients: below, a step is the gradient's sign, rounding or not.
     backend.adamw(net.parameter(i), first.as<float>(), second.as<float>(), net.gradient(i),
-                  factor.as<float>(), count, {.learning_rate = 0.01, .epsilon = 1e-2});
+                  factor.as<float>(), count, step.as<void>(), {.epsilon = 1e-2});
     net.to_host(i, result.parameters.emplace_back(count), net.parameter(i));
   }
   return result;
@@ -248,9 +247,11 @@ TEST_F(SimTraining, bf16_products_read_copies_of_fp32_masters) {
     return y.values()[kSize - 1];
   };
   EXPECT_EQ(product(), 1);
+  const DeviceMemory step_memory = backend.allocate(sizeof(OptimiserStep));
+  backend.optimiser_step_to_device(step_memory.as<void>(), {.learning_rate = 0x1p-10});
   for (int step = 1; step <= 8; ++step) {
     backend.sgd(weights.data(), momentum.data(), gradient.data(), nullptr, kSize * kSize,
-                {.learning_rate = 0x1p-10, .momentum = 0});
+                step_memory.as<void>(), {.momentum = 0});
     EXPECT_EQ(weights.values()[0], 1 + static_cast<float>(step) * 0x1p-10F);
     EXPECT_EQ(product(), step <= 4 ? 1 : 1 + 0x1p-7F);  // half of the way rounds to even: down
   }
@@ -278,43 +279,36 @@ TEST_F(SimTraining, a_network_without_memory_for_its_batch_takes_half) {
   EXPECT_THROW(VggishTraining(backend, testing::small_net(), 8), OutOfDeviceMemory);
 }
 
-// The parameters after an epoch in batches of 8, with so much memory beyond the network's.
-std::vector<std::vector<float>> finetuned(std::size_t more_bytes, std::size_t& fitted) {
-  constexpr std::size_t kBatch = 8;
-  const FeatureSet logmels = testing::toy_features(3, 4, 1, 1, 64, 1);
+// Memory that moves: graphs of before must not be replayed.
+TEST_F(SimTraining, a_graph_is_captured_anew_when_memory_has_moved) {
   CudaTraining backend(settings());
-  VggishTraining net(backend, testing::small_net(), kBatch);
-  testing::set_parameters(net, 0);
-  Memory& memory = Simulator::get().memory;
-  const std::size_t limit = memory.device_limit();
-  memory.set_device_limit(memory.device_bytes() + more_bytes);
-  FinetuneOptions options;
-  options.batch_size = kBatch;
-  options.max_epochs = 1;
-  options.dropout = 0.3;
-  options.optimiser = OptimiserKind::kSgd;
-  options.learning_rate = 1e-2;
-  const std::vector<std::size_t> clips = testing::clips_from_to(0, 12);
-  finetune(backend, net, logmels, clips, {}, options, {}, {});
-  fitted = net.max_batch();
-  memory.set_device_limit(limit);
-  std::vector<std::vector<float>> parameters;
-  for (std::size_t i = 0; i < net.parameters().size(); ++i) {
-    net.to_host(i, parameters.emplace_back(net.parameters()[i].count), net.parameter(i));
+  constexpr std::size_t kCount = 1000;
+  testing::Array<float> x(backend, std::vector<double>(kCount, 1.0));
+  const std::vector<double> zeros(kCount);
+  DeviceMemory total = backend.allocate(sizeof(double));
+  std::unique_ptr<CallSequence> sequence;
+  const auto squares = [&] {
+    backend.fill_zero(total.as<void>(), sizeof(double));
+    backend.repeat("squares", sequence,
+                   [&] { backend.add_squares(total.as<double>(), x.data(), kCount); });
+    double sum = 0;
+    backend.to_host_sync(&sum, total.as<double>(), sizeof sum);
+    return sum;
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(squares(), kCount);
   }
-  return parameters;
-}
-
-TEST_F(SimTraining, memory_that_runs_out_in_a_run_makes_parts_of_batches_and_the_same_steps) {
-  std::size_t fitted = 0;
-  const auto whole = finetuned(std::size_t{1} << 30, fitted);
-  EXPECT_EQ(fitted, 8U);
-  // Enough for the momentum (375 kB), not for the workspace of the first convolution.
-  const auto parts = finetuned(std::size_t{380} << 10, fitted);
-  EXPECT_LT(fitted, 8U);
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    expect_within(testing::relative_l2<float, float>(parts[i], whole[i]), 1e-5, "parts");
+  const std::uint64_t launches = Simulator::get().counts.graph_launches;
+  EXPECT_EQ(squares(), kCount);
+  EXPECT_EQ(Simulator::get().counts.graph_launches, launches + 1);
+  total = backend.allocate(sizeof(double));  // and the former is freed
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(squares(), kCount);
   }
+  // Scratch memory grows, and the former is freed: partial sums of more chunks.
+  testing::Array<float> larger(backend, std::vector<double>(std::size_t{1} << 20, 1.0));
+  backend.add_squares(total.as<double>(), larger.data(), std::size_t{1} << 20);
+  EXPECT_EQ(squares(), kCount);
 }
 
 TEST_F(SimTraining, a_device_lost_in_training_is_an_error_that_says_so) {
