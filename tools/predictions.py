@@ -66,11 +66,13 @@ def work_of(workload, size):
     return Work(total("footprint_bytes"), total("sector_bytes"), operations, total("shared_passes"))
 
 
-def layer_work(layer, precision, passes=1):
-    """A layer computed by a library: its operands once, its multiply-adds at the tensor cores' rate."""
+def layer_work(layer, precision, passes=1, fp32_results=0):
+    """A layer computed by a library: its operands once a pass, its multiply-adds at the tensor cores' rate.
+    fp32_results: values that are written in fp32 in spite of the precision."""
     size = 2 if precision == "bf16" else 4
-    moved = size * (BATCH * (layer["inputs"] + layer["outputs"]) + layer["parameters"])
-    return Work(passes * moved, passes * moved, {precision: passes * 2 * BATCH * layer["macs"]})
+    moved = passes * size * (BATCH * (layer["inputs"] + layer["outputs"]) + layer["parameters"])
+    moved += (4 - size) * fp32_results
+    return Work(moved, moved, {precision: passes * 2 * BATCH * layer["macs"]})
 
 
 def table(header, rows):
@@ -124,24 +126,49 @@ def inference_step(counts, own, precision):
                 "of those seconds.")
 
 
+POOLED = ("conv1", "conv2", "conv3/conv3_2", "conv4/conv4_2")
+
+
 def training_step(counts, own):
-    parts = [("log-mel v4", own("dsp/logmel", "v4, fp32")),
-             ("conv1 and its pool, forward", own("nn/conv1_pool", "conv1 with codes, bf16")),
-             ("conv1 and its pool, backward", own("nn/conv1_pool", "conv1 backward, bf16"))]
-    parts += [(f"{layer['name']}: forward, input and weight gradients", layer_work(layer, "bf16", passes=3))
-              for layer in counts["layers"] if layer["kind"] != "conv1"]
-    parts += [(f"{pool} {way}", own("nn/maxpool2x2", f"{pool} {way}, bf16"))
-              for pool in ("pool2", "pool3", "pool4") for way in ("with codes", "backward")]
-    parts += [(f"{name}, backward", own("nn/bias_grad", f"{name}, bf16"))
-              for name in ("ReLU and bias of conv3_1", "ReLU and bias of conv4_1", "ReLU and bias of fc1")]
-    parameters = sum(layer["parameters"] for layer in counts["layers"])
-    parts += [("loss and its gradient", own("nn/softmax_xent", "10 classes")),
-              ("norm of the gradients", own("optim/global_norm", "bf16 gradients", parameters)),
-              ("AdamW", own("optim/adamw", "bf16 gradients and copies", parameters))]
+    """What CudaTraining does with a batch in bf16: operation by operation of training_backend.h."""
+    layers = counts["layers"]
+    by_name = {layer["name"]: layer for layer in layers}
+    dense = [layer for layer in layers if layer["kind"] == "dense"]
+    filters = sum(layer["parameters"] for layer in layers if layer["kind"] != "dense")
+    parameters = sum(layer["parameters"] for layer in layers)
+    # The ReLUs that no pool sees to: of what the layer above reads.
+    open_relus = [layer for layer in layers if layer["name"] not in POOLED and layer["name"] != "fc2"]
+    dropped = [layer for layer in dense if layer["name"] != "fc2"]
+
+    def outputs(of):
+        return BATCH * sum(layer["outputs"] for layer in of)
+
+    parts = [("log-mels to bf16", own("nn/layout", "cast, fp32 to bf16", BATCH * by_name["conv1"]["inputs"]))]
+    for layer in layers:
+        if layer["kind"] == "dense":
+            parts.append((f"{layer['name']}: forward, input and weight gradients",
+                          layer_work(layer, "bf16", 3, fp32_results=layer["parameters"])))
+        elif layer["kind"] == "conv1":
+            parts.append((f"{layer['name']}: forward and weight gradients", layer_work(layer, "bf16", 2)))
+        else:
+            parts.append((f"{layer['name']}: forward, input and weight gradients", layer_work(layer, "bf16", 3)))
+    for way in ("with codes", "backward"):
+        # pool1 has twice the elements of pool2
+        parts.append((f"pool1 {way}", own("nn/maxpool2x2", f"pool2 {way}, bf16", 2 * BATCH)))
+        parts += [(f"{pool} {way}", own("nn/maxpool2x2", f"{pool} {way}, bf16")) for pool in ("pool2", "pool3", "pool4")]
+    convolutions = [layer for layer in layers if layer["kind"] != "dense"]
+    parts += [("gradients of the convolutions' biases", own("nn/bias_grad", "bias, bf16", outputs(convolutions) / 256)),
+              ("ReLUs of conv3_1, conv4_1, fc1_1 and fc1_2, backward",
+               own("nn/pointwise", "ReLU backward, bf16", outputs(open_relus))),
+              ("dropout, both ways", own("nn/dropout", "bf16", 2 * outputs(dropped))),
+              ("gradients of the convolutions' weights to fp32", own("nn/layout", "cast, bf16 to fp32", filters)),
+              ("loss and its gradient", own("nn/softmax_xent", "10 classes")),
+              ("norm of the gradients", own("optim/global_norm", "fp32 gradients", parameters)),
+              ("AdamW", own("optim/adamw", "fp32 gradients, bf16 copies", parameters))]
     return step(f"Training, bf16, {BATCH} examples, all layers", parts,
-                "That would be {audio} seconds of audio a second (at worst). The kernels exist; the head behind the embedding and "
-                "the ReLU of the second\ndense layer are left out. The CUDA backend does not yet take such a step: it trains in fp32 or tf32, "
-                "and conv1 goes through\ncuDNN without its pool.")
+                "That would be {audio} seconds of audio a second (at worst): what the CUDA backend does with a batch "
+                "of log-mels\nthat lies on the device, in three CUDA graphs. The head behind the embedding is left "
+                "out. conv1 goes through cuDNN without its pool.")
 
 
 def page(counts):

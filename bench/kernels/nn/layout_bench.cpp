@@ -7,15 +7,16 @@
 namespace vggroove::bench {
 namespace {
 
-// Masters of the weights to what the network computes with.
-Prepared to_bf16(std::int64_t count) {
-  const auto input = random_values<float>(count, 1);
-  const KernelArray<float> in(input);
-  const KernelArray<BFloat16> out(count);
+// Masters of the weights to what the network computes with, and gradients back.
+template <class Out, class In>
+Prepared casts(std::int64_t count) {
+  const auto input = random_values<In>(count, 1);
+  const KernelArray<In> in(input);
+  const KernelArray<Out> out(count);
   return {[=](Stream stream) { cast(stream, out.data(), in.data(), count); },
           [=] {
             return largest_error(in_double(out.to_host_sync()), in_double(input), [](double value) {
-              return kRounding<BFloat16> * std::abs(value) + 1e-300;
+              return kRounding<Out> * std::abs(value) + 1e-300;
             });
           },
           {.read_bytes = in.bytes_moved(), .written_bytes = out.bytes_moved()}};
@@ -39,10 +40,11 @@ Prepared filters(std::int64_t in_channels) {
           {.read_bytes = hwio.bytes_moved(), .written_bytes = krsc.bytes_moved()}};
 }
 
-const Registration kCell({"nn/layout",
-                          {{"cast, fp32 to bf16", "elements", 1 << 26, 1 << 14, 0.9, to_bf16},
-                           {"filters HWIO to KRSC, fp32 to bf16", "input channels", 4096, 16, 0.8,
-                            filters}}});
+const Registration kCell(
+    {"nn/layout",
+     {{"cast, fp32 to bf16", "elements", 1 << 26, 1 << 14, 0.9, casts<BFloat16, float>},
+      {"cast, bf16 to fp32", "elements", 1 << 26, 1 << 14, 0.9, casts<float, BFloat16>},
+      {"filters HWIO to KRSC, fp32 to bf16", "input channels", 4096, 16, 0.8, filters}}});
 
 }  // namespace
 }  // namespace vggroove::bench

@@ -1,6 +1,7 @@
 #include "kernels/optim/adamw.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "bench/support/workload.h"
 
@@ -13,22 +14,28 @@ constexpr float kDecay = 0.015625F;
 
 // A first step from moments of 0. Each launch takes another: only the first one's result can be
 // told from the outside, so the moments and parameters are put back before it is verified.
+template <class Grad>
 Prepared prepare(std::int64_t count) {
   const AdamwParams params;
   const auto start = random_values<float>(count, 1);
-  const auto gradient = random_values<BFloat16>(count, 2);
+  const auto gradient = random_values<Grad>(count, 2);
   const std::vector<float> zeros(count);
   const KernelArray<float> parameter(start), first(zeros), second(zeros);
-  const KernelArray<BFloat16> grad(gradient), rounded(count);
+  const KernelArray<Grad> grad(gradient);
+  const KernelArray<BFloat16> rounded(count);
   const KernelArray<AdamwStep> step(std::vector{adamw_step(params, kRate, 1)});
   const auto launch = [=](Stream stream) {
-    const AdamwTensor tensor{.parameter = parameter.data(),
-                             .first_moment = first.data(),
-                             .second_moment = second.data(),
-                             .grad_bf16 = grad.data(),
-                             .parameter_bf16 = rounded.data(),
-                             .count = count,
-                             .weight_decay = kDecay};
+    AdamwTensor tensor{.parameter = parameter.data(),
+                       .first_moment = first.data(),
+                       .second_moment = second.data(),
+                       .parameter_bf16 = rounded.data(),
+                       .count = count,
+                       .weight_decay = kDecay};
+    if constexpr (std::is_same_v<Grad, float>) {
+      tensor.grad = grad.data();
+    } else {
+      tensor.grad_bf16 = grad.data();
+    }
     adamw(stream, {&tensor, 1}, step.data(), nullptr, params);
   };
   return {launch,
@@ -87,10 +94,11 @@ Prepared prepare_models(std::int64_t models) {
            .written_bytes = 3 * parameter.bytes_moved()}};
 }
 
-const Registration kCell({"optim/adamw",
-                          {{"bf16 gradients and copies", "parameters", 1 << 25, 1 << 15, 0.9,
-                            prepare},
-                           {"heads of their own step", "heads", 1024, 2, 0.9, prepare_models}}});
+const Registration kCell(
+    {"optim/adamw",
+     {{"fp32 gradients, bf16 copies", "parameters", 1 << 25, 1 << 15, 0.9, prepare<float>},
+      {"bf16 gradients and copies", "parameters", 1 << 25, 1 << 15, 0.9, prepare<BFloat16>},
+      {"heads of their own step", "heads", 1024, 2, 0.9, prepare_models}}});
 
 }  // namespace
 }  // namespace vggroove::bench

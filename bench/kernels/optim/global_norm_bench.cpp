@@ -1,16 +1,26 @@
 #include "kernels/optim/global_norm.h"
 
 #include <memory>
+#include <type_traits>
 
 #include "bench/support/workload.h"
 
 namespace vggroove::bench {
 namespace {
 
+template <class Grad>
 Prepared prepare(std::int64_t count) {
-  const auto gradient = random_values<BFloat16>(count, 1);
-  const KernelArray<BFloat16> grad(gradient);
-  const auto tensor_of = [=] { return GradTensor{.grad_bf16 = grad.data(), .count = count}; };
+  const auto gradient = random_values<Grad>(count, 1);
+  const KernelArray<Grad> grad(gradient);
+  const auto tensor_of = [=] {
+    GradTensor all{.count = count};
+    if constexpr (std::is_same_v<Grad, float>) {
+      all.grad = grad.data();
+    } else {
+      all.grad_bf16 = grad.data();
+    }
+    return all;
+  };
   const GradTensor tensor = tensor_of();
   const KernelArray<double> total(std::vector<double>{0});
   const KernelArray<float> factor(1), workspace(add_squares_workspace_floats({&tensor, 1}));
@@ -32,7 +42,9 @@ Prepared prepare(std::int64_t count) {
 }
 
 const Registration kCell({"optim/global_norm",
-                          {{"bf16 gradients", "parameters", 1 << 26, 1 << 15, 0.9, prepare}}});
+                          {{"fp32 gradients", "parameters", 1 << 26, 1 << 15, 0.9, prepare<float>},
+                           {"bf16 gradients", "parameters", 1 << 26, 1 << 15, 0.9,
+                            prepare<BFloat16>}}});
 
 }  // namespace
 }  // namespace vggroove::bench
