@@ -28,7 +28,9 @@ __global__ void __launch_bounds__(kDefectBlock)
   second[kDefect == Defect::kDynamicOffByOne ? i + 1 : i] = neighbour;  // @write beyond
   __syncwarp();
   const float own = second[i ^ 1];
-  y[of_block + i + (kDefect == Defect::kGlobalOffByOne ? 1 : 0)] = own;  // @write global
+  constexpr int kStride = kDefect == Defect::kWrongStride ? kDefectBlock - 1 : kDefectBlock;
+  const int place = static_cast<int>(blockIdx.x) * kStride + i;
+  y[place + (kDefect == Defect::kGlobalOffByOne ? 1 : 0)] = own;  // @write global
 }
 
 __global__ void last_block_sum_kernel(float* y, float* partial, unsigned* counter, const float* x,
@@ -129,6 +131,8 @@ void mirror(float* y, const float* x, int num_blocks, Defect defect) {
       return run(mirror_kernel<Defect::kSharedOffByOne>);
     case Defect::kGlobalOffByOne:
       return run(mirror_kernel<Defect::kGlobalOffByOne>);
+    case Defect::kWrongStride:
+      return run(mirror_kernel<Defect::kWrongStride>);
     case Defect::kDynamicOffByOne:
       return run(mirror_kernel<Defect::kDynamicOffByOne>);
   }

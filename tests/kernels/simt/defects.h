@@ -17,6 +17,7 @@ enum class Defect {
   kUninitialisedShared,
   kSharedOffByOne,
   kGlobalOffByOne,
+  kWrongStride,
   kDynamicOffByOne,
 };
 

@@ -48,6 +48,15 @@ struct MirrorBuffers {
     return error_of(
         [&] { mirror(y.as<float>().data(), x.as<float>().data(), kNumBlocks, defect); });
   }
+  // Elements of y that are not what they should be.
+  int num_wrong() {
+    int wrong = 0;
+    for (int i = 0; i < kNumBlocks * kDefectBlock; ++i) {
+      const int mirrored = i / kDefectBlock * kDefectBlock + kDefectBlock - 1 - i % kDefectBlock;
+      wrong += y.as<float>()[i] == x.as<float>()[mirrored] ? 0 : 1;
+    }
+    return wrong;
+  }
 };
 
 }  // namespace vggroove::testing

@@ -53,6 +53,12 @@ TEST_P(RacesIn, blocks_that_write_the_same_place_race) {
                     HasSubstr("block (1,0,0)"), HasSubstr("(1 times)")));
 }
 
+TEST_P(RacesIn, a_wrong_stride_makes_blocks_race) {
+  EXPECT_THAT(MirrorBuffers().run(Defect::kWrongStride),
+              AllOf(HasSubstr("global memory at " + at("write global")), HasSubstr("block (1,0,0)"),
+                    HasSubstr("nothing orders the two")));
+}
+
 TEST_P(RacesIn, the_last_block_may_read_what_others_published) {
   constexpr int kValues = 5 * kDefectBlock;
   for (const bool with_fence : {true, false}) {
