@@ -1,5 +1,6 @@
 #include "engine/backends/cuda/cudnn/plan_cache.h"
 
+#include <cudnn.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -84,39 +85,74 @@ TEST(PlanCache, device_options_and_graph_all_count) {
   EXPECT_EQ(cache.counts().unusable, 0);
 }
 
-TEST(PlanCache, damaged_and_foreign_files_are_replaced) {
-  const testing::TemporaryFolder folder;
-  PlanCache cache(device("sm_90"), folder.path());
-  cache.get(graph(), kStrict);
-  cache.get(graph(), {.math = MathMode::kTf32});
-  const auto file = cache.file_of(graph(), kStrict);
-  const std::string good = contents(file);
-  ASSERT_GT(good.size(), 1000U);
-
-  const auto resealed = [&](const auto& change) {
-    PlanFile stored = read_plan_file(std::as_bytes(std::span(good)));
-    change(stored);
-    return write_plan_file(stored);
-  };
-  std::string flipped = good;
-  flipped[good.size() / 2] ^= 1;
-  const std::string damaged[] = {
-      "",
-      good.substr(0, good.size() - 1),
-      flipped,
-      std::string(2 * kMaxPlanFileBytes, '\0'),
-      contents(cache.file_of(graph(), {.math = MathMode::kTf32})),  // another plan's, unharmed
-      resealed([](PlanFile& plan) { plan.engine += 1; }),
-      resealed([](PlanFile& plan) { plan.workspace_bytes += 1; }),
-  };
-  for (const std::string& bytes : damaged) {
-    overwrite(file, bytes);
-    const PlanCache::Counts counts = ask_twice(folder.path());
+// A folder with one good plan for graph(), whose file a test damages.
+class PlanCacheFile : public ::testing::Test {
+ protected:
+  PlanCacheFile() {
+    PlanCache cache(device("sm_90"), folder_.path());
+    cache.get(graph(), kStrict);
+    file_ = cache.file_of(graph(), kStrict);
+    good_ = contents(file_);
+    EXPECT_GT(good_.size(), 1000U);
+  }
+  // The file with these bytes is not used; the plan is found anew, and its file whole again.
+  void expect_replaced(const std::string& bytes) {
+    overwrite(file_, bytes);
+    const PlanCache::Counts counts = ask_twice(folder_.path());
     EXPECT_EQ(counts.unusable, 1) << bytes.size() << " bytes";
     EXPECT_EQ(counts.found, 1);
-    EXPECT_EQ(contents(file), good);
+    EXPECT_EQ(contents(file_), good_);
+    EXPECT_EQ(ask_twice(folder_.path()).from_disk, 1);
   }
-  EXPECT_EQ(ask_twice(folder.path()).from_disk, 1);
+  // With a right digest.
+  template <class Change>
+  std::string resealed(const Change& change) const {
+    PlanFile stored = read_plan_file(std::as_bytes(std::span(good_)));
+    change(stored);
+    return write_plan_file(stored);
+  }
+
+  const testing::TemporaryFolder folder_;
+  std::filesystem::path file_;
+  std::string good_;
+};
+
+TEST_F(PlanCacheFile, truncated_is_replaced) {
+  expect_replaced("");
+  expect_replaced(good_.substr(0, good_.size() / 2));
+  expect_replaced(good_.substr(0, good_.size() - 1));
+}
+
+TEST_F(PlanCacheFile, with_a_flipped_bit_is_replaced) {
+  for (const std::size_t place : {std::size_t{0}, good_.size() / 2, good_.size() - 1}) {
+    std::string flipped = good_;
+    flipped[place] ^= 1;
+    expect_replaced(flipped);
+  }
+}
+
+TEST_F(PlanCacheFile, of_another_version_of_the_format_is_replaced) {
+  std::string other = good_;
+  ASSERT_EQ(other.substr(0, 8), "VGGPLAN1");
+  other[7] = '2';
+  expect_replaced(other);
+}
+
+TEST_F(PlanCacheFile, of_another_version_of_cudnn_is_replaced) {
+  expect_replaced(resealed([](PlanFile& plan) {
+    const std::string version = "cudnn " + std::to_string(cudnnGetVersion());
+    ASSERT_EQ(plan.key.substr(0, version.size()), version);
+    plan.key.replace(0, version.size(), "cudnn " + std::to_string(cudnnGetVersion() + 1));
+  }));
+}
+
+TEST_F(PlanCacheFile, of_another_plan_or_none_is_replaced) {
+  expect_replaced(std::string(2 * kMaxPlanFileBytes, '\0'));
+  PlanCache cache(device("sm_90"), folder_.path());
+  cache.get(graph(), {.math = MathMode::kTf32});
+  expect_replaced(contents(cache.file_of(graph(), {.math = MathMode::kTf32})));
+  expect_replaced(resealed([](PlanFile& plan) { plan.engine += 1; }));
+  expect_replaced(resealed([](PlanFile& plan) { plan.workspace_bytes += 1; }));
 }
 
 TEST(PlanCache, threads_that_ask_at_once_get_one_plan) {
