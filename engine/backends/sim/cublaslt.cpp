@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <set>
+#include <type_traits>
 #include <vector>
 
 #include "engine/backends/sim/matrix_product.h"
@@ -63,22 +65,36 @@ cublasStatus_t call(Body&& body) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-// Handles are ours behind CUDA's opaque types.
+// Handles are ours behind CUDA's opaque types: addresses of live objects, of which there is one set
+// for each type. Never destroyed: owners in static storage may give theirs back after any
+// destructor.
+template <class Mine>
+std::set<const void*>& live() {
+  static auto* const objects = new std::set<const void*>;
+  return *objects;
+}
 template <class Mine, class Theirs>
 void create(Theirs** handle, Mine value) {
   *handle = reinterpret_cast<Theirs*>(new Mine(std::move(value)));
+  live<Mine>().insert(*handle);
   ++Simulator::get().library_objects;
+}
+// Throws Violation where the handle is none of this type, or was destroyed.
+template <class Mine, class Theirs>
+Mine& mine(Theirs* handle) {
+  if (!live<Mine>().contains(handle)) {
+    throw Violation("cuBLASLt: a handle or descriptor that does not exist");
+  }
+  return *reinterpret_cast<Mine*>(const_cast<std::remove_const_t<Theirs>*>(handle));
 }
 template <class Mine, class Theirs>
 cublasStatus_t destroy(Theirs* handle) {
   const auto lock = Simulator::get().lock();
-  delete reinterpret_cast<Mine*>(handle);
+  Mine* const object = &mine<Mine>(handle);
+  live<Mine>().erase(handle);
+  delete object;
   --Simulator::get().library_objects;
   return CUBLAS_STATUS_SUCCESS;
-}
-template <class Mine, class Theirs>
-const Mine& mine(const Theirs* handle) {
-  return *reinterpret_cast<const Mine*>(handle);
 }
 
 Layout transposed(const Layout& layout, bool transpose) {
@@ -212,7 +228,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
                                               cublasLtMatmulDescAttributes_t attribute,
                                               const void* data, std::size_t bytes) {
   return call([&] {
-    auto& set = *reinterpret_cast<Description*>(description);
+    auto& set = mine<Description>(description);
     if (attribute == CUBLASLT_MATMUL_DESC_EPILOGUE) {
       set.epilogue = read_attribute<std::uint32_t>(data, bytes, "the epilogue");
     } else if (attribute == CUBLASLT_MATMUL_DESC_BIAS_POINTER) {
@@ -246,18 +262,20 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
       throw Violation(
           fmt::format("cuBLASLt: preference {} is not simulated", static_cast<int>(attribute)));
     }
-    reinterpret_cast<Preference*>(preference)->workspace_bytes =
+    mine<Preference>(preference).workspace_bytes =
         read_attribute<std::size_t>(data, bytes, "the workspace limit");
   });
 }
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t description,
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
+                                              cublasLtMatmulDesc_t description,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
                                               cublasLtMatmulPreference_t preference, int num_wanted,
                                               cublasLtMatmulHeuristicResult_t results[],
                                               int* num_found) {
   return call([&] {
+    mine<cublasLtContext>(handle);
     const Choice choice = check_shapes(mine<Description>(description), mine<Layout>(a),
                                        mine<Layout>(b), mine<Layout>(c), mine<Layout>(d));
     *num_found = 0;
@@ -271,14 +289,15 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   });
 }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void* alpha,
-                              const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
-                              cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
-                              cublasLtMatrixLayout_t c_layout, void* d,
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description,
+                              const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout,
+                              const void* b, cublasLtMatrixLayout_t b_layout, const void* beta,
+                              const void* c, cublasLtMatrixLayout_t c_layout, void* d,
                               cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algorithm, void* workspace,
                               std::size_t workspace_bytes, cudaStream_t stream) {
   return call([&] {
+    mine<cublasLtContext>(handle);
     const Description product = mine<Description>(description);
     const Layout a_copy = mine<Layout>(a_layout), b_copy = mine<Layout>(b_layout),
                  d_copy = mine<Layout>(d_layout);
@@ -320,7 +339,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
           {product.bias, d_copy.rows * bytes_of(d_copy.type), has_bias_gradient(product)});
     }
     const Product work{product, choice, a_copy, b_copy, d_copy, a, b, d, old_share != 0};
-    Simulator::get().submit(stream,
-                            {{"cublasLtMatmul"}, std::move(accesses), [work] { multiply(work); }});
+    Operation operation{{"cublasLtMatmul"}, std::move(accesses), [work] { multiply(work); }};
+    Simulator::get().submit_library_call(stream, std::move(operation));
   });
 }

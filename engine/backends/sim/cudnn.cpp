@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <string_view>
 
 #include "engine/backends/sim/cudnn_descriptor.h"
@@ -27,6 +28,18 @@ enum Engine : std::int64_t { kTensorCores = 0, kPlainFp32 = 1 };
 constexpr std::int64_t kWorkspaceBytes = 16384;
 
 using Shared = Descriptor::Shared;
+
+// Never destroyed: owners in static storage may give theirs back after any destructor.
+std::set<cudnnHandle_t>& handles() {
+  static auto* const all = new std::set<cudnnHandle_t>;
+  return *all;
+}
+cudnnContext& live(cudnnHandle_t handle, const char* call) {
+  if (!handles().contains(handle)) {
+    throw Violation(fmt::format("{}: a handle that does not exist", call));
+  }
+  return *handle;
+}
 
 template <class Body>
 cudnnStatus_t call(Body&& body) {
@@ -157,8 +170,8 @@ void execute(cudaStream_t stream, const Descriptor& plan, const Descriptor& pack
   accesses.push_back({workspace, kWorkspaceBytes, true});
   const bool tf32 = graph.all_fp32() &&
                     engine.value<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX) == kTensorCores;
-  Simulator::get().submit(
-      stream, {{"cudnnBackendExecute"}, std::move(accesses), [=] { graph.run(data, tf32); }});
+  Operation operation{{"cudnnBackendExecute"}, std::move(accesses), [=] { graph.run(data, tf32); }};
+  Simulator::get().submit_library_call(stream, std::move(operation));
 }
 
 }  // namespace
@@ -177,19 +190,22 @@ void cudnnGetLastErrorString(char* message, std::size_t max_size) {
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   return call([&] {
-    *handle = new cudnnContext;
+    *handle = *handles().insert(new cudnnContext).first;
     ++Simulator::get().library_objects;
     return CUDNN_STATUS_SUCCESS;
   });
 }
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
   const auto lock = Simulator::get().lock();
+  live(handle, "cudnnDestroy");
+  handles().erase(handle);
   delete handle;
   --Simulator::get().library_objects;
   return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
-  handle->stream = stream;
+  const auto lock = Simulator::get().lock();
+  live(handle, "cudnnSetStream").stream = stream;
   return CUDNN_STATUS_SUCCESS;
 }
 
@@ -290,7 +306,7 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
         packed->type != CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR) {
       throw Violation("cudnnBackendExecute: wants a finalised plan and a finalised variant pack");
     }
-    execute(handle->stream, *planned, *packed);
+    execute(live(handle, "cudnnBackendExecute").stream, *planned, *packed);
     return CUDNN_STATUS_SUCCESS;
   });
 }

@@ -1,8 +1,10 @@
 #include "engine/backends/sim/simulator.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -42,6 +44,17 @@ void destroy_in(std::set<Handle>& all, Handle handle, const char* what) {
     throw Violation(fmt::format("a {} is destroyed that does not exist", what));
   }
   delete handle;
+}
+
+void check_disjoint(const Operation& operation) {
+  for (const Access& written : operation.accesses) {
+    for (const Access& other : operation.accesses) {
+      if (written.written && &written != &other && overlap(written, other)) {
+        throw Violation(fmt::format("{}: what it writes overlaps another of its operands",
+                                    operation.name.text()));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -109,11 +122,21 @@ void Simulator::destroy(cudaEvent_t event) {
   destroy_in(events_, event, "event");
 }
 
-void Simulator::submit(cudaStream_t handle, Operation operation) {
-  CUstream_st& stream = live(handle, operation.name);
+void Simulator::check_live(const Operation& operation) {
   for (const Access& access : operation.accesses) {
     memory.at(access.begin, access.bytes, operation.name);
   }
+}
+
+void Simulator::submit_library_call(cudaStream_t handle, Operation operation) {
+  check_live(operation);
+  check_disjoint(operation);
+  submit(handle, std::move(operation));
+}
+
+void Simulator::submit(cudaStream_t handle, Operation operation) {
+  CUstream_st& stream = live(handle, operation.name);
+  check_live(operation);
   if (stream.capture != nullptr) {
     ++counts.captured_operations;
     stream.capture->operations.push_back(std::move(operation));
@@ -296,6 +319,17 @@ std::string Simulator::leaks() const {
   add(graphs_.size() + executables_.size(), "graphs");
   add(static_cast<std::size_t>(library_objects), "handles and descriptors of libraries");
   return text;
+}
+
+void abort_at_exit_where_something_leaks() {
+  [[maybe_unused]] static const int registered = std::atexit([] {
+    const std::string leaks = Simulator::get().leaks();
+    if (!leaks.empty()) {
+      const std::string line = "simulated GPU: at the end of the program " + leaks + "\n";
+      [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+      std::abort();
+    }
+  });
 }
 
 }  // namespace vggroove::sim

@@ -69,6 +69,8 @@ class Simulator {
   // Computes, or, on a stream that is being captured, keeps for the graph. Throws Violation where
   // an access is not inside live memory or collides with one that may still be under way.
   void submit(cudaStream_t stream, Operation operation);
+  // The same for a library, which wants that nothing it writes overlaps another of its operands.
+  void submit_library_call(cudaStream_t stream, Operation operation);
 
   void record(cudaEvent_t event, cudaStream_t stream);
   void make_wait(cudaStream_t stream, cudaEvent_t event);
@@ -102,6 +104,7 @@ class Simulator {
     OperationName name;
   };
 
+  void check_live(const Operation& operation);
   void run(CUstream_st& stream, const Operation& operation);
   void check_order(const CUstream_st& stream, const Operation& operation, const Access& access);
   void forget_what_the_host_knows();
@@ -118,5 +121,8 @@ class Simulator {
   std::vector<Record> under_way_;
   bool lost_ = false;
 };
+
+// Ends the program with a message at its end, where something was not given back by then.
+void abort_at_exit_where_something_leaks();
 
 }  // namespace vggroove::sim

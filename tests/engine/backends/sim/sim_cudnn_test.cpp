@@ -226,8 +226,27 @@ TEST(SimCudnnChecks, what_a_plan_is_run_with_must_be_what_it_was_made_for) {
   expect_violation("beyond the end", [&] { run(grad_y.data(), small.data(), workspace.data()); });
   const std::array<Plan::Binding, 2> two{{{kUidGradY, grad_y.data()}, {kUidWeight, weight.data()}}};
   expect_violation("is not given", [&] { plan.run(handle.get(), two, workspace.data()); });
+  expect_violation("overlaps another of its operands",
+                   [&] { run(grad_x.data(), grad_x.data(), workspace.data()); });
+  const std::array<Plan::Binding, 3> twice{
+      {{kUidGradY, grad_y.data()}, {kUidGradY, grad_y.data()}, {kUidGradX, grad_x.data()}}};
+  expect_violation("is given twice", [&] { plan.run(handle.get(), twice, workspace.data()); });
   const std::array<Plan::Binding, 1> stranger{{{kUidBias, weight.data()}}};
   expect_violation("has no tensor", [&] { plan.run(handle.get(), stranger, workspace.data()); });
+}
+
+TEST(SimCudnnChecks, handles_and_descriptors_must_live) {
+  const CudaStream stream;
+  cudnnHandle_t handle = nullptr;
+  VGGROOVE_CUDNN(cudnnCreate(&handle));
+  VGGROOVE_CUDNN(cudnnDestroy(handle));
+  expect_violation("cudnnSetStream: a handle that does not exist",
+                   [&] { cudnnSetStream(handle, stream.get()); });
+  cudnnBackendDescriptor_t descriptor = nullptr;
+  VGGROOVE_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_TENSOR_DESCRIPTOR, &descriptor));
+  VGGROOVE_CUDNN(cudnnBackendDestroyDescriptor(descriptor));
+  expect_violation("cudnnBackendFinalize: a descriptor that does not exist",
+                   [&] { cudnnBackendFinalize(descriptor); });
 }
 
 }  // namespace

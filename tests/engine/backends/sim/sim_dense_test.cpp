@@ -9,6 +9,7 @@
 #include "engine/backends/cuda/dense.h"
 #include "engine/backends/cuda/owners.h"
 #include "engine/backends/layers_ref.h"
+#include "engine/backends/sim/simulator.h"
 #include "tests/engine/backends/sim/device_array.h"
 #include "tests/support/compare.h"
 #include "tests/support/sim_violation.h"
@@ -93,7 +94,8 @@ TEST(SimDense, a_pointer_off_its_alignment_and_a_missing_workspace_are_found) {
   const DeviceBuffer x(2 * 64 * 64 * sizeof(float)), weight(64 * 64 * sizeof(float)),
       y(64 * 64 * sizeof(float)), bias(64 * sizeof(float));
   const DensePlan plan(handle, product);
-  const DeviceBuffer workspace(plan.workspace_bytes()), small(plan.workspace_bytes() / 2);
+  const DeviceBuffer workspace(plan.workspace_bytes()), small(plan.workspace_bytes() / 2),
+      row(64 * sizeof(float));
   expect_violation("not 256-byte aligned", [&] {
     plan.run(stream.get(), {y.data(), x.data() + 4, weight.data(), bias.data()}, workspace.data());
   });
@@ -101,8 +103,41 @@ TEST(SimDense, a_pointer_off_its_alignment_and_a_missing_workspace_are_found) {
     plan.run(stream.get(), {y.data(), x.data(), weight.data(), bias.data()}, small.data());
   });
   expect_violation("beyond the end of device memory", [&] {
-    plan.run(stream.get(), {bias.data(), x.data(), weight.data(), bias.data()}, workspace.data());
+    plan.run(stream.get(), {row.data(), x.data(), weight.data(), bias.data()}, workspace.data());
   });
+}
+
+TEST(SimDense, operands_that_overlap_the_result_are_found) {
+  const CudaStream stream;
+  const CublasLtHandle handle;
+  const DensePlan plan(handle, {.n = 64, .inputs = 64, .outputs = 64, .relu = true});
+  const DeviceBuffer x(64 * 64 * sizeof(float)), weight(64 * 64 * sizeof(float)),
+      bias(64 * sizeof(float)), workspace(plan.workspace_bytes());
+  expect_violation("overlaps another of its operands", [&] {
+    plan.run(stream.get(), {x.data(), x.data(), weight.data(), bias.data()}, workspace.data());
+  });
+}
+
+TEST(SimDense, an_algorithm_is_for_the_product_that_it_was_chosen_for) {
+  const CudaStream stream;
+  const CublasLtHandle handle;
+  cublasLtMatrixLayout_t layout = nullptr;
+  cublasLtMatmulDesc_t description = nullptr;
+  cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, 64, 64, 64);
+  cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+  const DeviceBuffer a(64 * 64 * sizeof(float)), d(64 * 64 * sizeof(float)), workspace(1 << 16);
+  const float one = 1, zero = 0;
+  const auto multiply = [&](const cublasLtMatmulAlgo_t& algorithm) {
+    cublasLtMatmul(handle.get(), description, &one, a.data(), layout, a.data(), layout, &zero,
+                   d.data(), layout, d.data(), layout, &algorithm, workspace.data(),
+                   workspace.bytes(), stream.get());
+  };
+  expect_violation("chosen for another product", [&] { multiply({}); });
+  cublasLtMatmulDescDestroy(description);
+  expect_violation("does not exist", [&] { multiply({}); });
+  expect_violation("does not exist", [&] { cublasLtMatmulDescDestroy(description); });
+  cublasLtMatrixLayoutDestroy(layout);
+  EXPECT_EQ(sim::Simulator::get().library_objects, 1);  // the handle
 }
 
 TEST(SimDense, reading_what_another_stream_still_writes_is_found) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <thread>
@@ -246,6 +248,38 @@ TEST_F(SimRuntime, what_is_not_given_back_is_reported) {
             "1 allocations (1024 bytes) are never freed; 1 streams are never destroyed");
   delete leaked;
   delete stream;
+}
+
+TEST(SimRuntimeExitDeathTest, a_program_that_leaks_ends_with_a_message) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        sim::abort_at_exit_where_something_leaks();
+        new DeviceBuffer(kBytes);
+        std::exit(0);
+      },
+      ::testing::KilledBySignal(SIGABRT),
+      "at the end of the program 1 allocations \\(1024 bytes\\) are never freed");
+}
+
+// One macro for each library: the call, its answer, the file and the line.
+TEST_F(SimRuntime, a_failed_call_is_named_with_its_answer_and_place) {
+  const auto message_of = [](const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  int line = __LINE__ + 1;
+  EXPECT_EQ(message_of([] { VGGROOVE_CUDA(cudaError_t(cudaErrorInvalidValue)); }),
+            "GPU: cudaError_t: unknown error (cudaErrorUnknown, sim_runtime_test.cpp:" +
+                std::to_string(line) + ")");
+  line = __LINE__ + 1;
+  EXPECT_EQ(message_of([] { VGGROOVE_CUBLASLT(cublasStatus_t(CUBLAS_STATUS_EXECUTION_FAILED)); }),
+            "GPU: cublasStatus_t: CUBLAS_STATUS_EXECUTION_FAILED (sim_runtime_test.cpp:" +
+                std::to_string(line) + ")");
 }
 
 TEST_F(SimRuntime, no_memory_and_a_lost_device_are_errors_that_say_what_to_do) {
