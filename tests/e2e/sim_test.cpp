@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/e2e/shared_files.h"
@@ -52,6 +53,9 @@ TEST(Sim, embeddings_of_audio_equal_those_of_the_cpu) {
   const std::vector<float> cpu = embed(folder.path(), "cpu", "own");
   ASSERT_EQ(cpu.size(), 3u * 128);
   for (const char* const logmel : {"own", "cufft"}) {
+    if (kSanitized && logmel == std::string_view("cufft")) {
+      break;  // half a minute there; sim_vggish_test takes this way, too
+    }
     const std::vector<float> sim = embed(folder.path(), "sim", logmel);
     ASSERT_EQ(sim.size(), cpu.size());
     for (std::size_t row = 0; row < 3; ++row) {
