@@ -6,12 +6,14 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "cli/finetune_options.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "engine/backends/processes.h"
 #include "engine/backends/training_backend.h"
 #include "engine/nets/vggish_training.h"
 #include "train/finetune_model.h"
@@ -183,6 +185,11 @@ std::string default_work_folder(const std::string& data) {
 std::string finetune_runs(std::vector<CrossvalRun>& runs, const FeatureSet& logmels,
                           const weights::ModelFile& base, const ModelOptions& model, int num_hidden,
                           FinetuneCrossValidation options) {
+  if (const std::optional<Launch> launch = find_launch()) {
+    throw Error(ErrorClass::kUsage,
+                fmt::format("crossval --finetune trains in one process, but {} started {}",
+                            launch->launcher, launch->size));
+  }
   const fs::path work = options.work;
   const FinetuneStart start{
       .net = vggish_training_net(static_cast<std::size_t>(num_hidden), logmels.labels.size()),

@@ -10,7 +10,10 @@ precision=${1:-bf16}
 vggroove=build/release/vggroove
 demo=build/demo
 data="$demo/genres10/manifest.csv"
-[ -f "$data" ] && [ -f "$demo/vggish.safetensors" ] || { echo "finetune_demo: run make demo first" >&2; exit 1; }
+if [ ! -f "$data" ] || [ ! -f "$demo/vggish.safetensors" ]; then
+  echo "finetune_demo: run make demo first" >&2
+  exit 1
+fi
 
 folds=(--group family --folds 3 --folds-by both --seed 1)
 "$vggroove" crossval "$data" --model "$demo/vggish.safetensors" "${folds[@]}" \

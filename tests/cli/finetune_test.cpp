@@ -266,6 +266,11 @@ TEST_F(FinetuneVerb, says_what_does_not_fit) {
                             folder_->path().string()),
             std::string::npos)
       << no_mpi.err;
+  const ProgramResult crossval =
+      crossval_to(path("set.npz"), path("base.safetensors"), path("none"), {}, as_one_of_two);
+  EXPECT_EQ(crossval.exit_code, 2);
+  EXPECT_NE(crossval.err.find("in one process, but mpirun started 2"), std::string::npos)
+      << crossval.err;
   const ProgramResult unvalidated =
       run_vggroove({"finetune", path("set.npz"), "--base", path("base.safetensors"), "--validation",
                     "0", "--report", path("none"), "--out", path("c")});
