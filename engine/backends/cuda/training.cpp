@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstddef>
 #include <utility>
-#include <vector>
 
 #include "engine/backends/cuda/check.h"
 #include "engine/backends/cuda/device_name.h"
@@ -43,15 +42,18 @@ struct CapturedCalls : CallSequence {
 }  // namespace
 
 CudaTraining::CudaTraining(const CudaTrainingSettings& settings)
-    : description_(describe_device(settings.device_name)),
+    : device_(take_device(settings.processes->local_rank())),
+      description_(describe_device(settings.device_name, device_)),
       precision_(settings.precision),
       processes_(*settings.processes),
       captures_(settings.captures),
+      group_(processes_.size() > 1 ? join_devices(processes_) : nullptr),
       cudnn_(stream_),
-      plans_(cudnn::DeviceProperties::of_device(0), settings.plan_folder) {}
+      plans_(cudnn::DeviceProperties::of_device(device_), settings.plan_folder) {}
 
 // Memory is given back only when nothing works on it any more.
 CudaTraining::~CudaTraining() {
+  group_.reset();  // where sums of it wait for processes that failed, it ends them
   cudaStreamSynchronize(stream_.get());  // a lost device has nothing left to wait for
 }
 
@@ -71,6 +73,9 @@ void CudaTraining::to_device(void* to, const void* host_from, std::size_t bytes)
   rounded_.written(stream_, to, bytes);
 }
 void CudaTraining::to_host_sync(void* host_to, const void* from, std::size_t bytes) {
+  if (group_) {
+    group_->wait_for(stream_);
+  }
   copies_.to_host_sync(stream_, host_to, from, bytes);
 }
 void CudaTraining::fill_zero(void* to, std::size_t bytes) {
@@ -80,6 +85,9 @@ void CudaTraining::fill_zero(void* to, std::size_t bytes) {
   }
 }
 void CudaTraining::synchronize() {
+  if (group_) {
+    group_->wait_for(stream_);
+  }
   stream_.synchronize();
 }
 
@@ -123,13 +131,9 @@ void CudaTraining::activations_to_host_sync(float* host_to, const void* from, st
   to_host_sync(host_to, from, count * sizeof(float));
 }
 
-// Through the host's memory.
 void CudaTraining::all_reduce_sum(float* values, std::size_t count) {
-  if (processes_.size() > 1) {
-    std::vector<float> host(count);
-    to_host_sync(host.data(), values, count * sizeof(float));
-    processes_.all_reduce_sum(host);
-    to_device(values, host.data(), count * sizeof(float));
+  if (group_) {
+    group_->all_reduce_sum(values, count, stream_);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "engine/backends/cuda/cudnn/plan_cache.h"
 #include "engine/backends/cuda/cudnn_handle.h"
 #include "engine/backends/cuda/dense.h"
+#include "engine/backends/cuda/device_group.h"
 #include "engine/backends/cuda/owners.h"
 #include "engine/backends/cuda/staging.h"
 #include "engine/backends/training_backend.h"
@@ -27,10 +28,11 @@ struct CudaTrainingSettings {
   bool captures = true;  // repeated calls as CUDA graphs
 };
 
-// Training on device 0: convolutions by cuDNN, dense layers by cuBLASLt, everything else by our
-// kernels, all in one stream. Convolution weights lie as [out, 3, 3, in], dense weights as [in,
-// out]. Scratch memory grows to what the largest call needed. Sums over examples are made in an
-// order that depends on the shapes alone, so the same calls give the same bits.
+// Training on device 0, or on the one of the process' rank on this machine: convolutions by cuDNN,
+// dense layers by cuBLASLt, everything else by our kernels, all in one stream. Convolution weights
+// lie as [out, 3, 3, in], dense weights as [in, out]. Scratch memory grows to what the largest call
+// needed. Sums over examples are made in an order that depends on the shapes alone, so the same
+// calls give the same bits. Sums over processes are NCCL's, in the same stream.
 //
 // With tf32 products round their factors. With bf16 activations and their gradients are bf16, and
 // so are the copies of the weights that products read; parameters, their gradients, moments and
@@ -38,7 +40,7 @@ struct CudaTrainingSettings {
 // rounded to bf16, those of dense weights do not.
 class CudaTraining : public TrainingBackend {
  public:
-  // Throws Error(kDevice) where the device fails.
+  // A collective call. Throws Error(kDevice) where the device fails.
   explicit CudaTraining(const CudaTrainingSettings& settings);
   ~CudaTraining() override;
 
@@ -141,6 +143,7 @@ class CudaTraining : public TrainingBackend {
   // grad [count] = 0 where the output x of a ReLU is 0
   void close_relus(void* grad, const void* x, std::size_t count);
 
+  int device_;
   std::string description_;
   Precision precision_;
   Communicator& processes_;
@@ -149,6 +152,7 @@ class CudaTraining : public TrainingBackend {
   // graphs of before would still use, or not yet write.
   std::uint64_t generation_ = 0;
   CudaStream stream_;
+  std::unique_ptr<DeviceGroup> group_;  // of one process: null
   CudnnHandle cudnn_;
   CublasLtHandle cublaslt_;
   cudnn::PlanCache plans_;

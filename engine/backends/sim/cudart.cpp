@@ -2,6 +2,7 @@
 // new one does not link until it is simulated. Mistakes throw Violation; what a program must be
 // ready for - no memory, a lost device - is answered by its error code, as CUDA does.
 #include <cuda_runtime_api.h>
+#include <fmt/format.h>
 
 #include <cstring>
 
@@ -103,6 +104,10 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return call([&](Simulator& gpu) { gpu.host_waits_for(stream); });
 }
+// Operations are over when they have been submitted; what asks has waited for them.
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  return call([&](Simulator& gpu) { gpu.host_waits_for(stream); });
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   return call([&](Simulator& gpu) { gpu.make_wait(stream, event); });
 }
@@ -143,6 +148,17 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
   return call([&](Simulator& gpu) { gpu.destroy(graph); });
 }
 
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  return call([&](Simulator&) {
+    if (device != 0) {
+      throw Violation(fmt::format("cudaSetDevice: {}, but there is one device", device));
+    }
+  });
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   return call([&](Simulator& gpu) {
     *properties = {};
