@@ -188,7 +188,7 @@ cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
                                                 cublasLtMatrixLayoutAttribute_t attribute,
                                                 const void* data, std::size_t bytes) {
   return call([&] {
-    auto& set = *reinterpret_cast<Layout*>(layout);
+    auto& set = mine<Layout>(layout);
     if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT) {
       const auto count = read_attribute<std::int32_t>(data, bytes, "the number of matrices");
       if (count < 1) {

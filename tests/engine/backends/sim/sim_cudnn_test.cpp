@@ -227,7 +227,7 @@ TEST(SimCudnnChecks, what_a_plan_is_run_with_must_be_what_it_was_made_for) {
   const std::array<Plan::Binding, 2> two{{{kUidGradY, grad_y.data()}, {kUidWeight, weight.data()}}};
   expect_violation("is not given", [&] { plan.run(handle.get(), two, workspace.data()); });
   expect_violation("overlaps another of its operands",
-                   [&] { run(grad_x.data(), grad_x.data(), workspace.data()); });
+                   [&] { run(grad_y.data(), grad_y.data(), workspace.data()); });
   const std::array<Plan::Binding, 3> twice{
       {{kUidGradY, grad_y.data()}, {kUidGradY, grad_y.data()}, {kUidGradX, grad_x.data()}}};
   expect_violation("is given twice", [&] { plan.run(handle.get(), twice, workspace.data()); });
