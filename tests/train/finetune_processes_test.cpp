@@ -33,26 +33,10 @@ struct Result {
 // 21 examples in batches of 5 and steps of two: the last step is one example, which leaves all
 // processes but one without any. SGD, whose steps are as exact as the gradients (AdamW makes much
 // of a small gradient's rounding).
-FinetuneOptions options_of_all_kinds() {
-  FinetuneOptions options;
+FinetuneOptions sgd_options() {
+  FinetuneOptions options = testing::options_of_all_kinds();
   options.optimiser = OptimiserKind::kSgd;
   options.learning_rate = 1e-2;
-  options.dropout = 0.3;
-  options.label_smoothing = 0.1;
-  options.class_weights = true;
-  options.clip_norm = 1;
-  options.accumulation = 2;
-  options.batch_size = 5;
-  options.max_epochs = 4;
-  options.patience = 0;
-  options.seed = 11;
-  options.augmentation = {.random_crop = true,
-                          .gain_db = 3,
-                          .num_time_masks = 1,
-                          .max_time_frames = 2,
-                          .num_band_masks = 1,
-                          .max_bands = 2,
-                          .mixup_alpha = 0.4};
   return options;
 }
 
@@ -114,7 +98,7 @@ void expect_alike(const Result& result, const Result& expected) {
 
 TEST(FinetuneProcesses, have_the_loss_curve_and_the_weights_of_one) {
   const FeatureSet logmels = toy_logmels(3, 4, 2);
-  const FinetuneOptions options = options_of_all_kinds();
+  const FinetuneOptions options = sgd_options();
   const Result one = train(1, logmels, options);
   for (const int num_processes : {2, 3, 7}) {  // 7: some have no part of any batch
     SCOPED_TRACE(num_processes);
@@ -124,7 +108,7 @@ TEST(FinetuneProcesses, have_the_loss_curve_and_the_weights_of_one) {
 
 TEST(FinetuneProcesses, stop_early_together) {
   const FeatureSet logmels = toy_logmels(2, 6, 0);  // nothing to learn
-  FinetuneOptions options = options_of_all_kinds();
+  FinetuneOptions options = sgd_options();
   options.max_epochs = 40;
   options.patience = 2;
   const Result two = train(2, logmels, options);
@@ -134,7 +118,7 @@ TEST(FinetuneProcesses, stop_early_together) {
 
 TEST(FinetuneProcesses, resume_to_the_same_bits_and_what_others_began) {
   const FeatureSet logmels = toy_logmels(3, 4, 2);
-  const FinetuneOptions options = options_of_all_kinds();
+  const FinetuneOptions options = sgd_options();
   const Result undisturbed = train(2, logmels, options);
   for (const int resuming : {1, 2, 3}) {
     SCOPED_TRACE(resuming);
@@ -185,7 +169,7 @@ TEST(FinetuneProcesses, refuse_to_train_on_different_data) {
       if (processes.rank() == 1) {
         logmels.rows[100] += 0.5F;
       }
-      train_as(processes, logmels, options_of_all_kinds());
+      train_as(processes, logmels, sgd_options());
     });
   });
 }

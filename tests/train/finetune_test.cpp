@@ -60,27 +60,11 @@ struct Trainee {
 
 // Everything that draws random numbers, or depends on what was before.
 FinetuneOptions all_options() {
-  FinetuneOptions options;
+  FinetuneOptions options = testing::options_of_all_kinds();
   options.head_epochs = 1;
   options.learning_rate = 1e-3;
   options.layer_decay = 0.8;
   options.warm_up_steps = 3;
-  options.dropout = 0.3;
-  options.label_smoothing = 0.1;
-  options.class_weights = true;
-  options.clip_norm = 1;
-  options.accumulation = 2;
-  options.batch_size = 5;
-  options.max_epochs = 4;
-  options.patience = 0;
-  options.seed = 11;
-  options.augmentation = {.random_crop = true,
-                          .gain_db = 3,
-                          .num_time_masks = 1,
-                          .max_time_frames = 2,
-                          .num_band_masks = 1,
-                          .max_bands = 2,
-                          .mixup_alpha = 0.4};
   return options;
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/nets/vggish_training.h"
 #include "tests/train/toy_features.h"
+#include "train/finetune_options.h"
 #include "train/random.h"
 
 namespace vggroove::testing {
@@ -34,6 +35,28 @@ inline FeatureSet toy_logmels(int classes, int clips_per_class, float signal) {
     }
   }
   return logmels;
+}
+
+// Everything that draws random numbers or adds up over batches, in four short epochs.
+inline FinetuneOptions options_of_all_kinds() {
+  FinetuneOptions options;
+  options.dropout = 0.3;
+  options.label_smoothing = 0.1;
+  options.class_weights = true;
+  options.clip_norm = 1;
+  options.accumulation = 2;
+  options.batch_size = 5;
+  options.max_epochs = 4;
+  options.patience = 0;
+  options.seed = 11;
+  options.augmentation = {.random_crop = true,
+                          .gain_db = 3,
+                          .num_time_masks = 1,
+                          .max_time_frames = 2,
+                          .num_band_masks = 1,
+                          .max_bands = 2,
+                          .mixup_alpha = 0.4};
+  return options;
 }
 
 // He's weights, the same whenever it is called.
