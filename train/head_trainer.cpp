@@ -69,10 +69,10 @@ class HeadTraining {
 
   // Multipliers of the hidden units, [panels][H][32 examples]; null without dropout.
   const float* draw_dropout(const cpu::HeadBatch& batch, Random& dropout) {
-    if (options_.dropout == 0) {
+    const std::size_t hidden = layout_.shape().hidden;
+    if (options_.dropout == 0 || hidden == 0) {
       return nullptr;
     }
-    const std::size_t hidden = layout_.shape().hidden;
     const auto kept = static_cast<float>(1 / (1 - options_.dropout));
     keep_.resize(batch.num_panels() * cpu::kHeadPanel * hidden);
     // Drawn example by example, so that no layout decides which units fall. Without a branch: one
