@@ -4,8 +4,9 @@
 
 namespace vggroove {
 
-// The arithmetic of heads, forward above backward: float is the product, double the reference that
-// the gradient checks run on. All matrices row-major. Every element is summed in the order of the
+// The arithmetic of heads, forward above backward. Forward in float is what predicts; the backward
+// pass is the reference of the steps that train (engine/backends/cpu/head_step.h, and cuda's), with
+// gradient checks in double. All matrices row-major. Every element is summed in the order of the
 // inner index, so the result of a row does not depend on the rows beside it.
 
 struct DenseShape {

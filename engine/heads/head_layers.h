@@ -4,7 +4,8 @@
 
 namespace vggroove {
 
-// The trainable layers of a head, [dense + ReLU (+ dropout)] -> dense, forward and backward.
+// The trainable layers of a head, [dense + ReLU (+ dropout)] -> dense, forward and backward,
+// written plainly: what predicts, and what the quicker steps of training are compared with.
 
 struct HeadShape {
   std::size_t inputs = 0, hidden = 0, classes = 0;  // D, H (0: no hidden layer), K

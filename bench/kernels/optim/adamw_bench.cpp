@@ -12,6 +12,22 @@ constexpr std::int64_t kVerified = 4096;
 constexpr double kRate = 0x1p-10;
 constexpr float kDecay = 0.015625F;
 
+// Of the first kVerified parameters after one step from moments of 0, against the reference.
+template <class Grad>
+double first_step_error(const KernelArray<float>& parameter, const std::vector<float>& start,
+                        const std::vector<Grad>& gradient) {
+  const std::int64_t verified = std::min(static_cast<std::int64_t>(start.size()), kVerified);
+  std::vector<double> expected = in_double(start), grads = in_double(gradient);
+  std::vector<double> first_moment(start.size()), second_moment(start.size());
+  adamw_ref({expected.data(), first_moment.data(), second_moment.data(), grads.data(), verified,
+             static_cast<double>(kDecay)},
+            kRate, 1, 1, AdamwParams{});
+  expected.resize(verified);
+  // Two roundings of a parameter below 2, and some 16 of a step of 4 rates at most.
+  return largest_error(in_double(parameter.to_host_sync()), expected,
+                       [](double) { return (4 + 16 * 4 * kRate) * 0x1p-24; });
+}
+
 // A first step from moments of 0. Each launch takes another: only the first one's result can be
 // told from the outside, so the moments and parameters are put back before it is verified.
 template <class Grad>
@@ -44,16 +60,7 @@ Prepared prepare(std::int64_t count) {
             first.assign_sync(zeros);
             second.assign_sync(zeros);
             launch(nullptr);
-            const std::int64_t verified = std::min(count, kVerified);
-            std::vector<double> expected = in_double(start), grads = in_double(gradient);
-            std::vector<double> first_moment(count), second_moment(count);
-            adamw_ref({expected.data(), first_moment.data(), second_moment.data(), grads.data(),
-                       verified, static_cast<double>(kDecay)},
-                      kRate, 1, 1, params);
-            expected.resize(verified);
-            // Two roundings of a parameter below 2, and some 16 of a step of 4 rates at most.
-            return largest_error(in_double(parameter.to_host_sync()), expected,
-                                 [](double) { return (4 + 16 * 4 * kRate) * 0x1p-24; });
+            return first_step_error(parameter, start, gradient);
           },
           {.read_bytes = 3 * parameter.bytes_moved() + grad.bytes_moved(),
            .written_bytes = 3 * parameter.bytes_moved() + rounded.bytes_moved()}};
@@ -80,15 +87,7 @@ Prepared prepare_models(std::int64_t models) {
             first.assign_sync(zeros);
             second.assign_sync(zeros);
             launch(nullptr);
-            const std::int64_t verified = std::min(count, kVerified);
-            std::vector<double> expected = in_double(start), grads = in_double(gradient);
-            std::vector<double> first_moment(count), second_moment(count);
-            adamw_ref({expected.data(), first_moment.data(), second_moment.data(), grads.data(),
-                       verified, static_cast<double>(kDecay)},
-                      kRate, 1, 1, params);
-            expected.resize(verified);
-            return largest_error(in_double(parameter.to_host_sync()), expected,
-                                 [](double) { return (4 + 16 * 4 * kRate) * 0x1p-24; });
+            return first_step_error(parameter, start, gradient);
           },
           {.read_bytes = 4 * parameter.bytes_moved() + decays.bytes_moved(),
            .written_bytes = 3 * parameter.bytes_moved()}};
