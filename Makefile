@@ -52,8 +52,8 @@ fuzz: deps
 
 lint: deps
 	@tools/deps.sh lint
-	@cmake --preset release --log-level=WARNING >/dev/null
-	@tools/lint.sh build/release $(JOBS)
+	@cmake --preset lint --log-level=WARNING >/dev/null
+	@tools/lint.sh build/lint $(JOBS)
 
 format:
 	@tools/deps.sh lint

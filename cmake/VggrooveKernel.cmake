@@ -103,6 +103,8 @@ function(vggroove_kernel_tests)
     add_library(${name}_tests OBJECT ${cell}_test.cpp)
     target_link_libraries(${name}_tests PRIVATE vggroove_test_support nlohmann_json::nlohmann_json
                           GTest::gtest vggroove_flags)
+    target_compile_options(${name}_tests PRIVATE ${VGGROOVE_TEST_OPTIONS})
+    target_precompile_headers(${name}_tests REUSE_FROM vggroove_test_headers)
     vggroove_simt_test(${name} SOURCES $<TARGET_OBJECTS:${name}_tests>)
     list(APPEND gpu_tests $<TARGET_OBJECTS:${name}_tests>)
   endforeach()
