@@ -25,6 +25,7 @@
 #include "cli/report_folder.h"
 #include "cli/unicode_text.h"
 #include "cli/verbs.h"
+#include "engine/device/parallel_for.h"
 #include "engine/nets/vggish_metadata.h"
 #include "train/cross_validation.h"
 
@@ -167,10 +168,11 @@ nlohmann::json as_json(const CrossvalOptions& options, const LoadedData& loaded,
       {"failed", loaded.failed_json()},
       {"runs", nlohmann::json::array()}};
   for (const CrossvalRun& run : runs) {
-    nlohmann::json reports = nlohmann::json::array();
-    for (const CrossValidationReport& report : run.reports) {
-      reports.push_back(report_to_json(report, loaded.features));
-    }
+    std::vector<nlohmann::json> reports(run.reports.size());
+    parallel_for(
+        reports.size(),
+        [&](std::size_t i) { reports[i] = report_to_json(run.reports[i], loaded.features); },
+        options.model.num_jobs);
     json["runs"].push_back({{"folds_by", run.divided_by}, {"reports", std::move(reports)}});
   }
   return json;
