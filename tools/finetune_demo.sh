@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does fine-tuning beat the frozen network on synthetic music? The same folds for both: the demo set by
-# clips and by groove families, then a set of many families. An hour on two idle cores; a run that was
+# clips and by groove families, then a set of many families. About an hour on two idle cores; a run that was
 # stopped goes on where it was.
 #   tools/finetune_demo.sh [PRECISION]     after `make demo`; bf16 (default) needs avx512_bf16, else fp32
 # The scores land in build/demo, and in bench/results what was gained.
