@@ -88,7 +88,13 @@ std::vector<std::string> add_finetune_only_options(CLI::App& verb, FinetuneOptio
   added.push_back(
       verb.add_flag("--random-crop", a.random_crop, "Let examples begin anywhere in their clip")
           ->group(heading + kRegularisation));
+  regularisation("--time-stretch", a.time_stretch,
+                 "Play examples up to this many times as quickly or as slowly; 1: do not");
+  regularisation("--band-shift", a.band_shift,
+                 "Move examples up or down by up to this many mel bands");
   regularisation("--gain", a.gain_db, "Make examples louder or softer by up to this many dB");
+  regularisation("--filter", a.filter_db,
+                 "FilterAugment: random filters of up to this many dB either way");
   regularisation("--time-masks", a.num_time_masks, "SpecAugment: stripes of time to silence");
   regularisation("--time-mask-frames", a.max_time_frames, "Their width at most, of 96");
   regularisation("--band-masks", a.num_band_masks, "SpecAugment: stripes of bands to silence");

@@ -57,7 +57,10 @@ void check_options(const FinetuneOptions& o) {
   check(o.max_epochs >= 1, "the number of epochs", o.max_epochs, "at least 1");
   check(o.patience >= 0, "the patience", o.patience, "at least 0");
   const Augmentation& a = o.augmentation;
+  check(a.time_stretch >= 1 && a.time_stretch <= 2, "the time stretch", a.time_stretch, "1 .. 2");
+  check(a.band_shift >= 0 && a.band_shift <= 32, "the band shift", a.band_shift, "0 .. 32 bands");
   check(a.gain_db >= 0 && a.gain_db <= 60, "the gain", a.gain_db, "0 .. 60 dB");
+  check(a.filter_db >= 0 && a.filter_db <= 60, "the filters' gain", a.filter_db, "0 .. 60 dB");
   check(a.num_time_masks >= 0, "the number of time masks", a.num_time_masks, "at least 0");
   check(a.max_time_frames >= 0, "the width of time masks", a.max_time_frames, "at least 0");
   check(a.num_band_masks >= 0, "the number of band masks", a.num_band_masks, "at least 0");
@@ -90,7 +93,10 @@ nlohmann::json settings_to_json(const FinetuneOptions& o) {
           {"seed", o.seed},
           {"augmentation",
            {{"random_crop", a.random_crop},
+            {"time_stretch", a.time_stretch},
+            {"band_shift", a.band_shift},
             {"gain_db", a.gain_db},
+            {"filter_db", a.filter_db},
             {"time_masks", a.num_time_masks},
             {"time_frames", a.max_time_frames},
             {"band_masks", a.num_band_masks},

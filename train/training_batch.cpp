@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/dsp/logmel.h"
 #include "train/random.h"
 
 namespace vggroove {
@@ -17,43 +16,6 @@ Random stream(std::uint64_t seed, Purpose purpose, int epoch, std::size_t positi
   Random of_epoch(seed,
                   (static_cast<std::uint64_t>(purpose) << 32) + static_cast<std::uint64_t>(epoch));
   return Random(of_epoch.next(), position);
-}
-
-float silence() {
-  return static_cast<float>(std::log(LogMelSpec::kLogOffset));
-}
-
-// ln(g mel + offset) from ln(mel + offset): what a louder recording would have given.
-void change_gain(std::span<float> example, double gain_db) {
-  const double factor = std::pow(10, gain_db / 20);
-  for (float& value : example) {
-    const double mel = std::max(0.0, std::exp(static_cast<double>(value)) - LogMelSpec::kLogOffset);
-    value = static_cast<float>(std::log(factor * mel + LogMelSpec::kLogOffset));
-  }
-}
-
-void mask(std::span<float> example, const ExampleShape& shape, const Augmentation& augmentation,
-          Random& random) {
-  // [first, end) of `size`, at most max_width wide.
-  const auto stripe = [&](std::size_t size, int max_width) {
-    const std::size_t width =
-        std::min<std::size_t>(size, random.below(static_cast<std::uint64_t>(max_width) + 1));
-    const std::size_t first = random.below(size - width + 1);
-    return std::pair(first, first + width);
-  };
-  for (int i = 0; i < augmentation.num_time_masks; ++i) {
-    const auto [first, end] = stripe(shape.frames, augmentation.max_time_frames);
-    std::fill(example.begin() + static_cast<std::ptrdiff_t>(first * shape.bands),
-              example.begin() + static_cast<std::ptrdiff_t>(end * shape.bands), silence());
-  }
-  for (int i = 0; i < augmentation.num_band_masks; ++i) {
-    const auto [first, end] = stripe(shape.bands, augmentation.max_bands);
-    for (std::size_t frame = 0; frame < shape.frames; ++frame) {
-      std::fill(example.begin() + static_cast<std::ptrdiff_t>(frame * shape.bands + first),
-                example.begin() + static_cast<std::ptrdiff_t>(frame * shape.bands + end),
-                silence());
-    }
-  }
 }
 
 // Beta(alpha, alpha) by Johnk's method: u^(1/a) / (u^(1/a) + v^(1/a)) where the sum is at most 1.
@@ -106,19 +68,9 @@ TrainingBatch make_batch(const FeatureSet& logmels, const ExampleShape& shape,
     const std::size_t place = (part.first + i) % rows.size();
     Random random = stream(options.seed, Purpose::kAugmentation, epoch, position + place);
     const FeatureSet::Clip& clip = logmels.clips[rows[place].clip];
-    std::size_t first_frame = rows[place].row * shape.frames;
-    if (augmentation.random_crop) {
-      first_frame = random.below((clip.num_rows - 1) * shape.frames + 1);
-    }
-    const std::span<float> example =
-        std::span(batch.logmel).subspan(i * shape.count(), shape.count());
-    std::copy_n(logmels.rows_of(rows[place].clip).begin() +
-                    static_cast<std::ptrdiff_t>(first_frame * shape.bands),
-                shape.count(), example.begin());
-    if (augmentation.gain_db > 0) {
-      change_gain(example, augmentation.gain_db * (2 * random.uniform() - 1));
-    }
-    mask(example, shape, augmentation, random);
+    augmented_example(std::span(batch.logmel).subspan(i * shape.count(), shape.count()),
+                      logmels.rows_of(rows[place].clip), rows[place].row * shape.frames, shape,
+                      augmentation, random);
     const auto label = static_cast<std::size_t>(clip.label);
     batch.labels.push_back(clip.label);
     for (std::size_t c = 0; c < k; ++c) {

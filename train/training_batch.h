@@ -6,19 +6,15 @@
 #include <span>
 #include <vector>
 
+#include "train/augmentation.h"
 #include "train/feature_set.h"
 #include "train/finetune_options.h"
 
 namespace vggroove {
 
-// Log-mel examples as a FeatureSet: a row is one example [frames, bands], and the rows of a clip
-// are one piece of spectrogram without gaps, so that an example can begin at any of its frames.
-struct ExampleShape {
-  std::size_t frames = 0, bands = 0;
-  std::size_t count() const { return frames * bands; }
-};
-
-// One row of the data: a place in a clip.
+// A place in the data: log-mel examples as a FeatureSet. A row is one example [frames, bands], and
+// the rows of a clip are one piece of spectrogram without gaps, so that an example can begin at any
+// of its frames.
 struct TrainingRow {
   std::size_t clip = 0, row = 0;
 };

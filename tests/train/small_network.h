@@ -50,7 +50,10 @@ inline FinetuneOptions options_of_all_kinds() {
   options.patience = 0;
   options.seed = 11;
   options.augmentation = {.random_crop = true,
+                          .time_stretch = 1.2,
+                          .band_shift = 1,
                           .gain_db = 3,
+                          .filter_db = 3,
                           .num_time_masks = 1,
                           .max_time_frames = 2,
                           .num_band_masks = 1,

@@ -112,7 +112,10 @@ TEST(TrainingBatch, a_part_is_what_it_is_in_the_whole_batch) {
   const FeatureSet logmels = counting_logmels();
   FinetuneOptions options;
   options.augmentation = {.random_crop = true,
+                          .time_stretch = 1.2,
+                          .band_shift = 1,
                           .gain_db = 3,
+                          .filter_db = 3,
                           .num_time_masks = 1,
                           .max_time_frames = 2,
                           .num_band_masks = 1,
