@@ -5,7 +5,7 @@
 
 The files are those of `vggroove crossval --json`. Both predicted the same clips, so the difference of
 their accuracies is drawn in pairs: percentile bootstrap (Efron 1979) over clips or, where groups were
-kept together, over groups, 10 000 draws, seed 1.
+kept together, over groups, with the predictions of all repetitions; 10 000 draws, seed 1.
 """
 
 import argparse
@@ -16,31 +16,30 @@ import sys
 DRAWS = 10_000
 
 
-def hits_of(run):
-    """path -> (fold, group, right?) of the first repetition."""
-    return {
-        p["path"]: (p["fold"], p["group"], p["truth"] == p["prediction"])
-        for p in run["reports"][0]["predictions"]
-        if p["repetition"] == 1
-    }
-
-
 def key_of(path):
     """The genre and the file, whatever the data's folder was called."""
     return "/".join(path.split("/")[-2:])
 
 
+def hits_of(run):
+    """(clip, repetition) -> (fold, group, right?)."""
+    return {
+        (key_of(p["path"]), p["repetition"]): (p["fold"], p["group"], p["truth"] == p["prediction"])
+        for p in run["reports"][0]["predictions"]
+    }
+
+
 def compare(before, after):
-    old = {key_of(path): found for path, found in hits_of(before).items()}
-    new = {key_of(path): found for path, found in hits_of(after).items()}
+    old, new = hits_of(before), hits_of(after)
     if {k: v[0] for k, v in old.items()} != {k: v[0] for k, v in new.items()}:
         sys.exit("compare_crossval: the two have other clips or other folds")
     grouped = after["folds_by"] == "groups"
     units = {}
-    for clip, (_, group, hit) in new.items():
-        gain = int(hit) - int(old[clip][2])
-        total, count = units.get(group if grouped and group else clip, (0, 0))
-        units[group if grouped and group else clip] = (total + gain, count + 1)
+    for (clip, repetition), (_, group, hit) in new.items():
+        gain = int(hit) - int(old[clip, repetition][2])
+        unit = group if grouped and group else clip
+        total, count = units.get(unit, (0, 0))
+        units[unit] = (total + gain, count + 1)
     units = list(units.values())
     rng = random.Random(1)
     draws = []
@@ -54,7 +53,8 @@ def compare(before, after):
 
     return {
         "folds_by": after["folds_by"],
-        "clips": len(new),
+        "clips": len({clip for clip, _ in new}),
+        "repetitions": len({repetition for _, repetition in new}),
         "units": len(units),
         "before": score(before),
         "after": score(after),

@@ -64,6 +64,26 @@ class CompareCrossval(unittest.TestCase):
         self.assertEqual(result["units"], 10)
         self.assertGreater(high - low, 0.4)
 
+    def test_repetitions_are_drawn_with_their_clip(self):
+        # Said twice, the same 20 of 100 clips leave as much doubt as said once.
+        before, after = run_of([0] * 100), run_of([1] * 20 + [0] * 80)
+        _, once = self.compare(before, after)
+        for run in (before, after):
+            predictions = run["reports"][0]["predictions"]
+            predictions += [dict(p, repetition=2) for p in predictions]
+        _, twice = self.compare(before, after)
+        self.assertEqual((twice["clips"], twice["units"], twice["repetitions"]), (100, 100, 2))
+        self.assertEqual(twice["gain"], once["gain"])
+        self.assertEqual(twice["gain_interval_95"], once["gain_interval_95"])
+
+    def test_a_repetition_without_gain_halves_it(self):
+        before, after = run_of([0] * 4), run_of([1, 1, 0, 0])
+        for run in (before, after):
+            run["reports"][0]["predictions"] += [dict(p, repetition=2, prediction="jazz")
+                                                 for p in run["reports"][0]["predictions"]]
+        _, result = self.compare(before, after)
+        self.assertEqual(result["gain"], 0.25)
+
     def test_other_folds_are_refused(self):
         other = run_of([1, 0, 0, 0])
         other["reports"][0]["predictions"][0]["fold"] = 2
