@@ -28,7 +28,8 @@ double interpolated(const Row& row, std::size_t size, double position) {
 // Cuts the example out of its clip, at its own tempo and in its own bands.
 void cut(std::span<float> example, std::span<const float> clip, std::size_t first_frame,
          const ExampleShape& shape, const Augmentation& augmentation, Random& random) {
-  const auto last_frame = static_cast<double>(clip.size() / shape.bands - 1);
+  const std::size_t clip_frames = clip.size() / shape.bands;
+  const auto last_frame = static_cast<double>(clip_frames - 1);
   const auto steps = static_cast<double>(shape.frames - 1);
   double tempo = 1;  // frames of the clip per frame of the example
   if (augmentation.time_stretch > 1) {
@@ -50,7 +51,7 @@ void cut(std::span<float> example, std::span<const float> clip, std::size_t firs
     const double place = static_cast<double>(begin) + tempo * static_cast<double>(frame);
     for (std::size_t band = 0; band < shape.bands; ++band) {
       row[band] = interpolated([&](std::size_t f) { return clip[f * shape.bands + band]; },
-                               clip.size() / shape.bands, place);
+                               clip_frames, place);
     }
     for (std::size_t band = 0; band < shape.bands; ++band) {
       example[frame * shape.bands + band] = static_cast<float>(interpolated(
