@@ -8,6 +8,7 @@
 
 namespace vggroove {
 
+// Of one log-mel example.
 struct ExampleShape {
   std::size_t frames = 0, bands = 0;
   std::size_t count() const { return frames * bands; }

@@ -15,7 +15,7 @@ struct Augmentation {
   double time_stretch = 1;   // up to so many times as quick or as slow; 1: at its own tempo
   double band_shift = 0;     // up or down by up to so many bands
   double gain_db = 0;        // louder or softer by up to this
-  double filter_db = 0;      // random filters of up to this gain either way
+  double filter_db = 0;      // FilterAugment (Nam et al. 2022): filters of up to this either way
   // SpecAugment (Park et al. 2019) without warping: stripes of random width become silence.
   int num_time_masks = 0, max_time_frames = 16;
   int num_band_masks = 0, max_bands = 8;
